@@ -59,7 +59,7 @@ def _say(found: Convolutionized) -> None:
     if plan.padded:
         rows = ", ".join(f"`{text}`" for text in dict.fromkeys(node.span.text for node in plan.padded))
         where = "where a patch ends these see padding, and in the middle of an image what lies there"
-        say(f"note: {rows}: {where}, so that scores are those of the classifier on a patch alone", sys.stderr)
+        say(f"note: {rows}: {where}: scores are exactly the classifier's only on a patch alone", sys.stderr)
 
 
 def _by(sides: tuple[int, int]) -> str:

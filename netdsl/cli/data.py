@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.errors import RunError
 from netdsl.base.terminal import printable
 from netdsl.cli.options import SPLITS, add_choice, add_recipe, count
 from netdsl.cli.streams import print_json, say
@@ -31,6 +32,9 @@ CLASSES = 200
 """Classes that are told; of more the most frequent."""
 NAME = 28
 """Letters of a class's name that are shown."""
+
+READ = {"table": (".csv", ".tsv", ".parquet"), "arrays": (".npz",)}
+"""The words of a recipe that read files of such endings."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -93,6 +97,11 @@ def _data(given: Namespace) -> Surveyed:
     from netdsl.cli.specs import a_folder, specs_in
 
     given.file = Path(given.spec)
+    word = next((word for word, endings in READ.items() if given.file.suffix.lower() in endings), None)
+    if word is not None and given.file.is_file():
+        raise RunError(
+            f"{given.file} is no text of a net: to count what it holds, say netdsl data '{word}(\"{given.file}\")'"
+        )
     if given.file.is_dir() and not specs_in(given.file):
         raise NetError([a_folder(given.file, _way_to_pictures(given.file))])
     return open_net(given, trained=True).say()

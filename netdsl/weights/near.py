@@ -43,12 +43,16 @@ def _prefixed(given: NamedShapes, needed: NamedShapes) -> str | None:
 
 def _deeper(given: NamedShapes, needed: NamedShapes) -> str | None:
     """Keys of a part of the net: a first word that the net has in front and the file has not."""
-    for first in dict.fromkeys(key.partition(".")[0] + "." for key in needed):
-        own = [key.removeprefix(first) for key in needed if key.startswith(first)]
-        if sum(key in given for key in own) >= MOST * len(given):
-            row = f"{{rest**}} -> {first}{{rest}}"
-            return f"It has the weights of `{first[:-1]}` alone: a map with the row `{row}` and `partial` take them"
-    return None
+    rows = dict.fromkeys(key.partition(".")[0] for key in needed)
+    fitting = [row for row in rows if sum(f"{row}.{key}" in needed for key in given) >= MOST * len(given)]
+    if not fitting:
+        return None
+    row = fitting[0]
+    alone = f"`{row}` alone" if len(fitting) == 1 else f"one of {', '.join(f'`{r}`' for r in fitting[:4])}"
+    return (
+        f"It has the weights of {alone}: `--weights {row}=FILE` fills that row, as does a map with the row "
+        f"`{{rest**}} -> {row}.{{rest}}` and `partial`"
+    )
 
 
 def _elsewhere(given: NamedShapes, needed: NamedShapes) -> str | None:

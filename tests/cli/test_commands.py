@@ -162,6 +162,14 @@ def test_a_folder_with_one_text_is_told_which(place: str, tmp_path: Path, capsys
     assert f"`--weights {tmp_path / 'run'}`" in (raised.value.diagnostics[0].help or "")
 
 
+@pytest.mark.parametrize(("name", "word"), [("a.csv", "table"), ("a.tsv", "table"), ("a.npz", "arrays")])
+def test_files_of_data_are_led_to_the_words_that_read_them(name: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("x,y\n1,2\n")
+    with pytest.raises(RunError) as raised:
+        run(["data", str(tmp_path / name)])
+    assert str(raised.value).endswith(f"say netdsl data '{word}(\"{tmp_path / name}\")'")
+
+
 def test_weights_that_nothing_trained_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A model holds some; source has none, and a step is what trains them."""
     (tmp_path / "n.net").write_text(

@@ -23,6 +23,7 @@ from netdsl.graph import Net
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.weights.files import WeightsError
+from netdsl.weights.near import near_miss
 
 TEXT = """
 shared eyes: linear(6)
@@ -286,6 +287,17 @@ def test_bad_usage(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -
         command([*words])
     assert caught.value.code == 2
     assert USAGE[words] in " ".join(capsys.readouterr().err.split())
+
+
+def test_weights_of_one_use_are_led_to_its_label() -> None:
+    held = {"linear.weight": (2, 4), "linear.bias": (2,)}
+    said = near_miss(held, {f"{row}.{key}": shape for row in "abc" for key, shape in held.items()})
+    assert said == (
+        "It has the weights of one of `a`, `b`, `c`: `--weights a=FILE` fills that row, as does a map with the row "
+        "`{rest**} -> a.{rest}` and `partial`"
+    )
+    alone = near_miss(held, {**{f"a.{key}": shape for key, shape in held.items()}, "b.weight": (3,)})
+    assert (alone or "").startswith("It has the weights of `a` alone: `--weights a=FILE` fills")
 
 
 def test_a_text_alone_and_a_run_with_weights_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
