@@ -181,6 +181,8 @@ def _alike(one: tuple[Net, Block], another: tuple[Net, Block], given: dict[str, 
     """Whether two uses of a block differ in nothing but what the class has arguments for."""
     (_, block), (_, other) = one, another
     ours, theirs = (new_use(net, b, DIALECT) for net, b in (one, another))
+    if ours.definition is None:
+        return False  # a shared pipeline, which has what it reads from around it
     if block.name != other.name or any(p.kind and p.kind.id == "layer" for p in ours.parameters):
         return False
     same = {w: v for w, v in block.settings.items() if w not in given}
