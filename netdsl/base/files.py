@@ -98,7 +98,7 @@ def no_file(path: Path, inside: str) -> str:
     if not path.is_dir():
         return f"{path} is a pipe or a device, and no file"
     held = path / inside
-    return f"{path} is a folder: name the file in it, {held}" if held.is_file() else f"{path} is a folder, and no file"
+    return f"{path} is a folder" + (f": name the file in it, {held}" if held.is_file() else f" without {inside}")
 
 
 def is_running(process: int) -> bool:

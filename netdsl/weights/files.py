@@ -189,7 +189,8 @@ def _open(path: Path) -> Any:
     except FileNotFoundError:
         raise WeightsError(f"there is no weight file {path}") from None
     except (SafetensorError, OSError) as error:
-        raise WeightsError(pickled(path) or f"{path} cannot be read as safetensors: {error}") from None
+        nor = ", and is nothing that `torch.save` writes" * (path.suffix in (".pth", ".pt"))
+        raise WeightsError(pickled(path) or f"{path} cannot be read as safetensors{nor}: {error}") from None
 
 
 def is_pickle(path: Path) -> bool:

@@ -265,6 +265,17 @@ def test_a_kernel_that_lies_otherwise_is_turned_by_the_row_that_is_said(tmp_path
     assert proposed.rows == ["y.bias -> y.bias", row]
 
 
+def test_what_holds_no_weights_is_told_by_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_text("hello")
+    (tmp_path / "runs").mkdir()
+    for name, says in (
+        ("w.pth", "cannot be read as safetensors, and is nothing that `torch.save` writes"),
+        ("runs", "is a folder without weights.safetensors"),
+    ):
+        with pytest.raises(WeightsError, match=says):
+            given(tmp_path / name)
+
+
 def test_a_map_of_a_prefix_alone_takes_the_names_as_they_are(tmp_path: Path) -> None:
     save_file(renamed("module."), tmp_path / "w.safetensors")
     (tmp_path / "w.map").write_text("prefix module.\n")
