@@ -252,7 +252,7 @@ def test_every_encoding(
         if not every and line[:1] in (["train"], ["evaluate"], ["parity"]) and wanted.code == 0:
             continue
         said = Told(line, monkeypatch, encoding)
-        assert (key, said.code, wrong_with(said.all)) == (key, wanted.code, [])
+        assert (key, said.code, wrong_with(said.all)) == (key, wanted.code, []), wanted.all
         if "json" in key:
             assert json.loads(said.out) == json.loads(wanted.out)
         else:

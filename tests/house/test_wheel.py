@@ -57,7 +57,12 @@ def test_everything_works_outside_the_checkout(site: Path, tmp_path: Path) -> No
         (["compile", str(SPEC), "--to", "onnx", "-o", "lenet.onnx"], ""),
     ):
         done = run(site, tmp_path, arguments)
-        assert (done.returncode, done.stderr) == (0, ""), (arguments, done.stderr)
+        drawn = (
+            "note: weights drawn by seed 0, not trained: --weights RUN has those of a run\n"
+            if "onnx" in arguments
+            else ""
+        )
+        assert (done.returncode, done.stderr) == (0, drawn), (arguments, done.stderr)
         assert shown in done.stdout
     assert "class LeNet" in (tmp_path / "lenet.py").read_text(encoding="utf-8")
     assert (tmp_path / "lenet.onnx").stat().st_size > 4 * 61_706
