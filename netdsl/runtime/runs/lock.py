@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ if sys.platform == "win32":
             raise BlockingIOError from None
         return handle
 
+    def _leave(handle: int) -> None:
+        os.close(handle)
+
 else:
     import fcntl
 
@@ -33,6 +37,11 @@ else:
         except OSError:
             pass  # a file system without locks: the folder is still watched
         return handle
+
+    def _leave(handle: int) -> None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closed alone, processes forked meanwhile, such as readers, hold it on
+        os.close(handle)
 
 
 class FolderLock:
@@ -59,4 +68,4 @@ class FolderLock:
             raise RunError(f"{self.folder} was removed or replaced while it was trained in: nothing more is kept")
 
     def release(self) -> None:
-        os.close(self.handle)
+        _leave(self.handle)
