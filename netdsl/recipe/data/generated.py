@@ -58,13 +58,18 @@ class Generated(Images, abstract=True):
         return []  # drawn at the size and in the colours that are asked for
 
 
-def check_figures(classes: tuple[str, ...]) -> None:
-    """Refuse kinds of figures that stand there twice, or none."""
-    if len(set(classes)) != len(classes) or not classes:
-        raise RuleError("`classes` names each figure once", field="classes")
+class Figured(Generated, abstract=True):
+    """Generated pictures of figures, of the kinds that `classes` names."""
+
+    classes: Figures = FIGURES
+
+    def prepare(self) -> None:
+        super().prepare()
+        if len(set(self.classes)) != len(self.classes) or not self.classes:
+            raise RuleError("`classes` names each figure once", field="classes")
 
 
-class ShapeClasses(Generated):
+class ShapeClasses(Figured):
     """Generated pictures of one figure each, a disc, a box or a triangle, with its class.
 
     Fields `image` and `label`: the figure, counted from 0 in the order of `classes`.
@@ -77,10 +82,6 @@ class ShapeClasses(Generated):
     noise: Fraction = 0.05
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
-
-    def prepare(self) -> None:
-        super().prepare()
-        check_figures(self.classes)
 
     def class_names(self) -> tuple[str, ...]:
         return self.classes
@@ -122,13 +123,6 @@ class Blobs(Generated):
     to the edge in pixels, below 0 inside, and `start` `[1, height, width]`, that to a circle about the middle of the
     blob, where a contour may begin. The edge lies half-way between the last pixel inside and the first outside.
     """
-
-    size: OptionalSizes = None
-    count: Count = 1000
-    seed: Whole = 0
-    noise: Fraction = 0.05
-    mean: Floats = (0.0,)
-    std: Floats = (1.0,)
 
     def rigid(self) -> str:
         return "the distances to its edge would be others"

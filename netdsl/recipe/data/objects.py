@@ -6,7 +6,7 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Count, Floats, Fraction, IntKind, Whole
 from netdsl.recipe.data.base import check_count
-from netdsl.recipe.data.generated import FIGURES, MOST_SAMPLES, Figures, Generated, check_figures
+from netdsl.recipe.data.generated import FIGURES, MOST_SAMPLES, Figured, Figures
 from netdsl.recipe.data.images import OptionalSizes
 from netdsl.recipe.data.videos import MOST_FRAMES
 from netdsl.recipe.options import OptionKind
@@ -16,7 +16,7 @@ OptionalFilm = Annotated[int | None, OptionKind(IntKind(0))]
 MOST_FIGURES = 64
 
 
-class MovingObject(Generated):
+class MovingObject(Figured):
     """Generated pictures: the frames, one by one, of films of moving figures, one of which is the object.
 
     Fields `image` and `label` `int[height, width]`, 1 where the object is seen, which figures that pass may cover; it
@@ -39,7 +39,6 @@ class MovingObject(Generated):
 
     def prepare(self) -> None:
         super().prepare()
-        check_figures(self.classes)
         for name, most in (("length", MOST_FRAMES), ("figures", MOST_FIGURES)):
             if getattr(self, name) > most:
                 raise RuleError(f"`{name}` is at most {most:,}", field=name)

@@ -3,11 +3,11 @@
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Count, Floats, Fraction, Whole
-from netdsl.recipe.data.generated import FIGURES, MOST_PIXELS, Figures, Generated, check_figures
+from netdsl.recipe.data.generated import FIGURES, MOST_PIXELS, Figured, Figures
 from netdsl.recipe.data.images import OptionalSizes
 
 
-class Shapes(Generated):
+class Shapes(Figured):
     """Generated images of overlapping discs, boxes and triangles with an exact mask (for segmentation).
 
     Fields `image` and `label` `int[height, width]`: 0 is the background, then the classes in the order of `classes`.
@@ -25,10 +25,6 @@ class Shapes(Generated):
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
 
-    def prepare(self) -> None:
-        super().prepare()
-        check_figures(self.classes)
-
     def class_names(self) -> tuple[str, ...]:
         return ("background", *self.classes)
 
@@ -36,7 +32,7 @@ class Shapes(Generated):
         return {"label": TensorType(type.spatial, DType.INT)}
 
 
-class ShapePatches(Generated):
+class ShapePatches(Figured):
     """Windows of the images of `shapes`, each with the class of the pixel in its middle, for nets that slide over one.
 
     Fields `image` and `label`: that of row `height // 2` and column `width // 2` of the window, 0 for the background.
@@ -53,10 +49,6 @@ class ShapePatches(Generated):
     noise: Fraction = 0.05
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
-
-    def prepare(self) -> None:
-        super().prepare()
-        check_figures(self.classes)
 
     def rigid(self) -> str:
         return "the pixel in their middle would be another"

@@ -8,7 +8,7 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import ChoiceKind, Count, Floats, Fraction, IntKind, Whole
 from netdsl.recipe.data.base import Inputs, assign, refuse
-from netdsl.recipe.data.generated import FIGURES, Figures, Generated, check_figures
+from netdsl.recipe.data.generated import FIGURES, Figured, Figures
 from netdsl.recipe.data.images import Images, OptionalSizes, prepared_picture
 from netdsl.recipe.options import OptionKind
 
@@ -76,7 +76,7 @@ class Videos(Images, abstract=True):
         return (name,), tuple(masks)
 
 
-class MovingShapes(Videos, Generated):
+class MovingShapes(Videos, Figured):
     """Generated videos of discs, boxes and triangles that move, and turn round at the edges.
 
     Fields `video` `[T, channels, height, width]` and, with `label=mask`, `label` `int[T, height, width]`, a mask a
@@ -99,7 +99,6 @@ class MovingShapes(Videos, Generated):
 
     def prepare(self) -> None:
         super().prepare()
-        check_figures(self.classes)
         moving = self.label == "motion"
         if moving and "figures" in self.said and self.figures != 1:
             message = "with `label=motion` there is one figure: the label could not say which of several moves so"
