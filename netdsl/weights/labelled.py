@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netdsl.base.arrays import Array
@@ -13,7 +13,7 @@ from netdsl.weights.files import StoredTensors, WeightsError
 from netdsl.weights.fit import COUNTER, NAME, Fitted, GivenWeights, trained_of
 
 SHOWN = 6
-"""So many labels a message names."""
+"""So many rows a message names."""
 
 
 class LabelledTensors(StoredTensors):
@@ -63,7 +63,7 @@ def check_labels(net: Net, labels: Collection[str], needed: Collection[str]) -> 
     for label in labels:
         if not any(key.startswith(f"{label}.") for key in needed):
             rows = labels_of(net, needed)
-            way = did_you_mean(label, rows) or f"there are {_listed(rows)}"
+            way = did_you_mean(label, rows) or f"there are {rows_listed(rows)}"
             raise WeightsError(f"no row of {net.name} that has weights is called `{label}`: {way}")
         inner = next((other for other in labels if other.startswith(f"{label}.")), None)
         if inner is not None:
@@ -94,7 +94,7 @@ def _drawn(net: Net, parts: Mapping[str, Fitted]) -> Iterator[str]:
     rest = [key for key, _ in net.weights() if not any(key.startswith(f"{label}.") for label in parts)]
     if rows := labels_of(net, rest):
         yield (
-            f"no weights are given for {_listed(rows)}: drawn from the seed, they have learned nothing "
+            f"no weights are given for {rows_listed(rows)}: drawn from the seed, they have learned nothing "
             f"(`--weights {rows[0]}=RUN` fills a row)"
         )
 
@@ -109,6 +109,7 @@ def labels_of(net: Net, keys: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(row(key) for key in keys if not key.endswith(COUNTER)))
 
 
-def _listed(rows: list[str]) -> str:
+def rows_listed(rows: Sequence[str]) -> str:
+    """The first few rows, and how many more there are."""
     more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
     return ", ".join(f"`{row}`" for row in rows[:SHOWN]) + more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,7 @@ from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays
 from netdsl.text.diagnostics import did_you_mean
 from netdsl.weights.files import WeightsError
 from netdsl.weights.given import WeightSource, origin, weights_of
-
-SHOWN = 6
-"""So many rows a message names."""
+from netdsl.weights.labelled import rows_listed
 
 
 @dataclass
@@ -95,19 +93,16 @@ def of_another(arrays: NamedArrays, net: Net, path: Path) -> tuple[NamedArrays, 
     own = dict(net.weights())
     missing = [key for key in own if key not in arrays]
     if missing:
-        near = did_you_mean(missing[0], list(arrays)) or f"it has {listed(list(dict.fromkeys(map(first_row, arrays))))}"
+        near = (
+            did_you_mean(missing[0], list(arrays))
+            or f"it has {rows_listed(list(dict.fromkeys(map(first_row, arrays))))}"
+        )
         raise RunError(f"{path} has no weight `{missing[0]}`, which {net.name} needs: {near}")
     rest = list(dict.fromkeys(first_row(key) for key in arrays if key not in own))
     taken = {key: arrays[key] for key in own}
-    return taken, ((f"{net.name} has no use for the weights of {listed(rest)}",) if rest else ())
+    return taken, ((f"{net.name} has no use for the weights of {rows_listed(rest)}",) if rest else ())
 
 
 def first_row(key: str) -> str:
     """The row of a net that a weight belongs to."""
     return key.partition(".")[0]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more
