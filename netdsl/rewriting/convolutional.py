@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from netdsl.base.record import entity
+from netdsl.base.record import changed, entity
 from netdsl.dims import at
 from netdsl.graph import Net
 from netdsl.program import Program, load_source
 from netdsl.rewriting.edits import Edit, all_of, edited, end_claim, without_item, without_stages, words
 from netdsl.rewriting.layers import rewritten
-from netdsl.rewriting.sliding import Replacement, SlidingPlan, WindowSize, plan_of, refusal, shown
+from netdsl.rewriting.sliding import Replacement, SlidingPlan, WindowSize, head, plan_of, refusal, shown
 from netdsl.text import syntax
 from netdsl.text.diagnostics import NetError
 from netdsl.text.formatter import formatted
@@ -45,16 +45,43 @@ def convolutional(program: Program, net: Net, path: Path) -> Convolutional:
     try:
         text, made = writing.made(path, bold=True)
     except NetError:  # of claims that held for the patch alone
-        text, made = writing.made(path, bold=False)
+        text, made = _tried(writing, path)
     text = formatted(Source(str(path), text, path), lambda source: writing.shapes(made))
     made = load_source(Source(str(path), text, path)).net(net.name, trained=False)
+    _check_open(net, made, plan)
     return Convolutional(plan, text, made, writing.layers, stride_of(made, plan))
+
+
+def _tried(writing: Writing, path: Path) -> tuple[str, Net]:
+    """A text and its net; a `NetError` shows what would have been written, and says so."""
+    try:
+        return writing.made(path, bold=False)
+    except NetError as error:
+        note = f"so the text would read that slides; nothing was written to {path}"
+        told = [changed(found, notes=(*found.notes, note)) for found in error.diagnostics]
+        raise NetError(told) from None
+
+
+def _check_open(old: Net, made: Net, plan: SlidingPlan) -> None:
+    """Refuse a net whose rows, or a net that it uses, leave no size but that of the patch."""
+    for name, size in zip(_axes(made), plan.patch, strict=True):
+        taken = made.domain.sizes(name)
+        if taken.maximum is None or taken.smallest_from(size + 1) is not None:
+            continue
+        larger = {**dict(zip(_axes(made), plan.patch, strict=True)), name: size + 1}
+        why = dict.fromkeys(demand.source.message for demand in made.domain.unmet(larger))
+        message = f"{old.name} takes no patch larger than {shown(plan.patch)}, so that it cannot slide"
+        raise refusal(message, head(old), "let the size be open there: a contract or another net asks for it", why)
+
+
+def _axes(net: Net) -> list[str]:
+    """The symbols of a picture's height and width."""
+    return [str(extent) for extent in net.inputs[0].shape[1:]]
 
 
 def stride_of(net: Net, plan: SlidingPlan) -> WindowSize:
     """How many pixels larger an image has one place more, down and across."""
-    first = next(o.value for o in net.main_answers)
-    names = [str(extent) for extent in net.inputs[0].shape[1:]]
+    first, names = net.outputs[plan.scored].value, _axes(net)
     here = dict(zip(names, plan.patch, strict=True))
     found = []
     for axis, (name, size) in enumerate(zip(names, plan.patch, strict=True), 1):

@@ -12,7 +12,7 @@ from enum import Enum
 
 from netdsl.base.record import entity, record
 from netdsl.dims import at
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Graph, Net, Node, Recurrent
 from netdsl.graph.trail import Around, trail_of
 from netdsl.ops.activation import Activation, Detach, Identity, Normalised, PRelu
@@ -73,6 +73,8 @@ class SlidingPlan:
     """Numbers for the symbols of the patch."""
     patch: WindowSize
     changes: list[Replacement]
+    scored: int
+    """Which of the outputs says something of the whole patch: the first one that is not for training alone."""
     padded: list[Node]
     """Layers whose windows go beyond the border of the patch, each place of the text once."""
 
@@ -84,11 +86,11 @@ def plan_of(net: Net) -> SlidingPlan:
     high, wide = (at(extent, known) for extent in value.shape[1:])
     if not any(isinstance(node.op, Linear | GlobalAvgpool | GlobalMaxpool) for _, node in net.walk()):
         message = f"{net.name} has no layer that sees the whole of a patch: nothing is to be made convolutional"
-        raise refusal(message, _head(net), help="`netdsl predict --own-size` computes larger pictures with it")
+        raise refusal(message, head(net), help="`netdsl predict --own-size` computes larger pictures with it")
     sliding = Sliding(known)
     made = sliding.graph(net, [MAP], (), "")
-    _check_outputs(net, made)
-    return SlidingPlan(net, known, (high, wide), list(sliding.changes.values()), sliding.padded)
+    scored = _scored(net, made)
+    return SlidingPlan(net, known, (high, wide), list(sliding.changes.values()), scored, sliding.padded)
 
 
 def refusal(message: str, span: Span, help: str | None = None, notes: Iterable[str] = ()) -> NetError:
@@ -97,10 +99,11 @@ def refusal(message: str, span: Span, help: str | None = None, notes: Iterable[s
 
 def _patch(net: Net, sizes: Mapping[str, int]) -> Value:
     """The input that is a patch."""
-    span = _head(net)
-    if len(net.inputs) != 1 or net.inputs[0].type.rank != 3:
+    span = head(net)
+    if len(net.inputs) != 1 or net.inputs[0].type.rank != 3 or net.inputs[0].type.dtype is not DType.FLOAT:
         given = ", ".join(str(value) for value in net.inputs)
-        message = f"{net.name} takes {given}: one picture [channels, height, width] slides, and nothing beside it"
+        picture = "one picture [channels, height, width] of real numbers"
+        message = f"{net.name} takes {given}: {picture} slides, and nothing beside it"
         raise refusal(message, span)
     value = net.inputs[0]
     missing = next((s for s in net.symbols if s not in sizes), None)
@@ -112,15 +115,20 @@ def _patch(net: Net, sizes: Mapping[str, int]) -> Value:
     return value
 
 
-def _head(net: Net) -> Span:
+def head(net: Net) -> Span:
     return net.span or net.nodes[0].span
 
 
-def _check_outputs(net: Net, made: Sequence[Content]) -> None:
+def _scored(net: Net, made: Sequence[Content]) -> int:
+    """Which output says something of the whole patch; `NetError` where none does, or where one is a map in a row."""
     for output, seen in zip(net.outputs, made, strict=True):
         if seen.held is Held.FLAT:
             message = f"the output `{output.name}` is a map in a row, which is longer for a larger image"
             raise refusal(message, output.span, help="let a `linear` follow, or leave `flatten` out")
+    whole = [place for place, seen in enumerate(made) if seen.held is Held.WHOLE]
+    if not whole:
+        raise refusal(f"no output of {net.name} says anything of the whole patch", head(net))
+    return next((place for place in whole if not net.outputs[place].aux), whole[0])
 
 
 class Sliding:
@@ -253,7 +261,7 @@ def _meeting(use: LayerAtWork) -> Content:
     found = kinds.pop()
     for value, seen in zip(use.node.inputs, use.inputs, strict=True):
         if seen.held is Held.FIXED and not _everywhere(value, found.held):
-            raise use.refused(f"{value.type} has a number for each place of the patch, and no other places")
+            raise use.refused(_nowhere(value, found.held))
     return found
 
 
@@ -262,6 +270,12 @@ def _everywhere(value: Value, meets: Held) -> bool:
     if value.type.rank == 0:
         return True
     return meets is Held.MAP and value.type.rank == 3 and value.shape[1:] == (1, 1)
+
+
+def _nowhere(value: Value, meets: Held) -> str:
+    if meets is Held.WHOLE and value.type.rank == 1:
+        return f"{value.type} meets numbers along the last axis, which on a larger image is its width"
+    return f"{value.type} has a number for each place of the patch, and no other places"
 
 
 def _concat(use: LayerAtWork) -> Content:
@@ -285,7 +299,8 @@ def _same(use: LayerAtWork) -> Content:
 
 
 def _unknown(use: LayerAtWork) -> Content:
-    raise use.refused(f"`{use.op.name}` is not the same at every place of a larger image", WAYS.get(use.op.name))
+    name = use.op.name if use.op.name in use.node.span.text else use.node.span.text  # what is put in between has none
+    raise use.refused(f"`{name}` is not the same at every place of a larger image", WAYS.get(use.op.name))
 
 
 WAYS = {

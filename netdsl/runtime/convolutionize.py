@@ -12,10 +12,9 @@ import numpy as np
 from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.base.files import WriteError, keep_apart, write_text
+from netdsl.base.files import WriteError, keep_apart, kind_of, write_text
 from netdsl.dims import at
 from netdsl.graph import Net
-from netdsl.graph.phases import inference_graph
 from netdsl.program import Program, load_file
 from netdsl.rewriting.convolutional import Convolutional, convolutional
 from netdsl.rewriting.sliding import WindowSize
@@ -79,13 +78,13 @@ def convolutionize(
     trained = program.net(name, trained=False)
     path = Path(output)
     made = convolutional(program, trained, path)
-    _keep(path, made.text)
+    beside = path.with_suffix(WEIGHTS) if weights is not None else None
+    _keep(path, made.text, beside)
     saved = saving(made, trained, sizes or {})
-    if weights is None:
+    if weights is None or beside is None:
         write_text(path, made.text)
         return Convolutionized(made, [path], saved)
     carried, facts = carried_over(trained, made.net, weights)
-    beside = path.with_suffix(WEIGHTS)
     keep_apart(beside, given_weights(trained, weights).files.values(), WEIGHTS)
     apart = difference(made, trained, weights_of(trained, weights), carried)
     write_text(path, made.text)
@@ -93,8 +92,12 @@ def convolutionize(
     return Convolutionized(made, [path, beside], saved, apart)
 
 
-def _keep(path: Path, text: str) -> None:
-    """Raise `WriteError` where another text lies: it may be somebody's work."""
+def _keep(path: Path, text: str, beside: Path | None) -> None:
+    """Raise `WriteError` where another text lies, or weights of no such text: they may be somebody's work."""
+    for place in filter(None, (path, beside)):
+        kind_of(place)
+    if beside is not None and beside.exists() and not path.exists():
+        raise WriteError(f"{beside} is there already, of something else: name another file, or remove it first")
     if path.is_file() and path.read_bytes() not in (b"", text.encode()):
         raise WriteError(f"{path} is there already, with another text: name another file, or remove it first")
 
@@ -127,23 +130,31 @@ def carried_over(old: Net, new: Net, source: WeightSource) -> tuple[dict[str, Ar
 
 
 def difference(made: Convolutional, old: Net, own: Mapping[str, Array], carried: Mapping[str, Array]) -> float:
-    """How far apart the two nets are on patches at most; onnxruntime computes both."""
+    """How far apart the two nets are on patches at most; onnxruntime computes both.
+
+    Their answers stand in the same order: one without a label is called after its layer, which may be another now.
+    """
     before, after = open_net(old, dict(own), "cpu"), open_net(made.net, dict(carried), "cpu")
     name, sizes = old.inputs[0].name, made.plan.sizes
     shape = (PATCHES, *(at(extent, sizes) for extent in old.inputs[0].shape))
     patches = {name: np.random.default_rng(0).standard_normal(shape, np.float32)}
-    wanted, found = run_once(before, patches), run_once(after, patches)
-    return max(float(np.abs(found[k].reshape(v.shape) - v).max(initial=0)) for k, v in wanted.items())
+    pairs = zip(run_once(before, patches).values(), run_once(after, patches).values(), strict=True)
+    return max(float(np.abs(found.reshape(wanted.shape) - wanted).max(initial=0)) for wanted, found in pairs)
 
 
 def saving(made: Convolutional, old: Net, sizes: Mapping[str, int]) -> Saving:
     """What the windows of an image cost one by one, and in one pass."""
     names = [str(extent) for extent in made.net.inputs[0].shape[1:]]
-    known = {**dict(zip(names, (2 * side for side in made.plan.patch), strict=True)), **sizes}
+    known = {**{name: _twice(made.net, name, side) for name, side in zip(names, made.plan.patch, strict=True)}, **sizes}
     whole = analyze(made.net, sizes=known)
     one = analyze(old, sizes={s: n for s, n in made.plan.sizes.items() if s in old.symbols}).totals.macs
-    first = next(o.value for o in inference_graph(made.net).outputs)
-    high, wide = (at(extent, known) for extent in first.shape[1:])
+    scores = made.net.outputs[made.plan.scored].value
+    high, wide = (at(extent, known) for extent in scores.shape[1:])
     assert isinstance(one, int)  # all layers are counted
     assert isinstance(whole.totals.macs, int)
     return Saving(dict(whole.at), (high, wide), high * wide * one, whole.totals.macs)
+
+
+def _twice(net: Net, name: str, side: int) -> int:
+    """The first size that a net takes from twice the patch on; that of the patch where it takes none."""
+    return net.domain.sizes(name).smallest_from(2 * side) or side

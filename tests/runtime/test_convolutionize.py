@@ -54,6 +54,15 @@ BODIES = {
           output y: (low, high) -> concat -> linear(3, init=normal(0.1))
           output aux deep: seen -> conv(2, 3) -> global_maxpool -> linear(2)
         }""",
+    "an answer that nothing names": """
+        net N { input image [2, 9, 8]
+          conv(4, 3, stride=2) -> flatten -> linear(5) -> relu -> linear(3)
+        }""",
+    "a map among the answers": """
+        net N { input image [2, 9, 8]
+          output seen: conv(4, 3) -> relu
+          output y: maxpool(2) -> flatten -> linear(3)
+        }""",
     "in a row alone": """
         net N { input image [1, 6, 6]
           row: flatten
@@ -86,14 +95,16 @@ def test_each_window_is_scored_as_by_the_classifier(text: str, tmp_path: Path) -
     channels = netdsl.load(tmp_path / "slid.net").inputs[0].shape[0]
     image = np.random.default_rng(1).normal(size=(1, channels, high + 2 * down, wide + 3 * across))  # type: ignore[arg-type]
     image = image.astype(np.float32)
-    one = open_net(net, weights, "cpu")
+    one, place = open_net(net, weights, "cpu"), found.made.plan.scored
     slides = netdsl.torch_module(netdsl.load(tmp_path / "slid.net"), weights=tmp_path / "slid.safetensors").eval()
     with torch.no_grad():
-        scores = slides(torch.from_numpy(image)).numpy()
+        made = slides(torch.from_numpy(image))
+    scores = (list(made.values())[place] if isinstance(made, dict) else made).numpy()
     assert scores.shape[2:] == (3, 4)
     for i, j in np.ndindex(3, 4):
         window = image[:, :, i * down : i * down + high, j * across : j * across + wide]
-        np.testing.assert_allclose(run_once(one, {"image": window})["y"], scores[:, :, i, j], rtol=1e-4, atol=2e-6)
+        wanted = list(run_once(one, {"image": window}).values())[place]
+        np.testing.assert_allclose(wanted, scores[:, :, i, j], rtol=1e-4, atol=2e-6)
 
 
 def test_the_text_reads_as_its_author_wrote_it() -> None:
@@ -150,17 +161,23 @@ REFUSED = {
     "none": ("conv(4, 3)", "N has no layer that sees the whole of a patch"),
     "axis": ("flatten -> linear(3) -> softmax(axis=-1)", "this `softmax` is not over the channels"),
     "places": ("image * spot -> flatten -> linear(2)\n", "has a number for each place of the patch"),
+    "param": ("(image -> flatten -> linear(8)) + row", "meets numbers along the last axis"),
+    "within": ("along(relu) -> flatten -> linear(2)", "`along(relu)` is not the same at every place"),
+    "unread": ("conv(4, 3)\n low: image -> flatten -> linear(2)", "no output of N says anything of the whole patch"),
+    "contract": ("flatten -> linear(2)\n seen: image -> conv(1, 3)\n assert seen.height == 6", "N takes no patch larger than 8×8"),
+    "other": ("Other", "N takes no patch larger than 8×8"),
     "setting": ("flatten -> head(linear(3))", "`last` stands for it here"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("rows", "says"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_slide_is_told_at_its_row(rows: str, says: str) -> None:
-    spot = "const spot [1, 8, 8] = ones\n" if "spot" in rows else ""
+    spot = "const spot [1, 8, 8] = ones\n" if "spot" in rows else "param row [8] = ones\n" if "row" in rows else ""
     head = "block head(last: layer) { last }\n"
-    program = load_text(f"{head}net N {{\n input image [3, 8, 8]\n{spot} output y: {rows}\n}}")
+    other = "net Other { input x [3, 8, 8]\n flatten -> linear(2) }\n" if "Other" in rows else ""
+    program = load_text(f"{head}{other}net N {{\n input image [3, 8, 8]\n{spot} output y: {rows}\n}}")
     with pytest.raises(NetError) as caught:
-        convolutional(program, program.net(), Path("slid.net"))
+        convolutional(program, program.net("N"), Path("slid.net"))
     (found,) = caught.value.diagnostics
     assert found.code == "not-convolutional"
     assert says in found.message
@@ -224,6 +241,27 @@ def test_places_of_windows_lie_on_the_picture_where_they_are(tmp_path: Path) -> 
     assert found.sample.view is not None
     laid = found.sample.view.laid_back(next(iter(found.outputs.values())))
     np.testing.assert_allclose(255 * laid[0, 20:40, 10:90], ramp[20:40, 10:90] + 0.0, atol=1.5)
+
+
+def test_weights_of_something_else_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "p.net").write_text(PATCHES)
+    (tmp_path / "mine.safetensors").write_text("mine")
+    (tmp_path / "held.safetensors").mkdir()
+    net = netdsl.load(tmp_path / "p.net")
+    weights = {key: value.numpy() for key, value in netdsl.torch_module(net, seed=0).state_dict().items()}
+    for name, says in (("mine", "is there already, of something else"), ("held", "is a folder")):
+        with pytest.raises(WriteError, match=says):
+            convolutionize(tmp_path / "p.net", tmp_path / f"{name}.net", weights=weights)
+        assert not (tmp_path / f"{name}.net").exists()
+    assert (tmp_path / "mine.safetensors").read_text() == "mine"
+
+
+def test_a_text_that_would_be_wrong_is_shown_as_unwritten(tmp_path: Path) -> None:
+    rows = "x: conv(4, 3)\n if x.height > 4 { maxpool(2) }\n flatten -> linear(2)"
+    program = load_text(f"net N {{\n input image [3, 12, 12]\n {rows}\n}}")
+    with pytest.raises(NetError) as caught:
+        convolutionize(program, tmp_path / "slid.net")
+    assert "nothing was written to" in caught.value.diagnostics[0].notes[-1]
 
 
 def test_another_text_is_not_written_over(tmp_path: Path) -> None:
