@@ -1,8 +1,8 @@
 """The reference pages, made from what the code states: `python -m netdsl.reference docs` rewrites them.
 
 `docs/operations.md` comes from the registry of operations, the declarations of recipes and the standard library,
-`docs/errors.md` from the tests that show texts and messages, `docs/families.md` from the texts in `specs` and their
-reports, `docs/report.schema.json` from the report's classes.
+`docs/errors.md` from the tests that show texts and messages, `docs/zoo.md` from the texts in `specs`, their reports and
+what others count, `docs/report.schema.json` from the report's classes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 
 from netdsl.reference.errors import errors_page
-from netdsl.reference.families import families_page
 from netdsl.reference.operations import operations_page
+from netdsl.reference.zoo import zoo_page
 
-__all__ = ["errors_page", "families_page", "operations_page", "pages", "write"]
+__all__ = ["errors_page", "operations_page", "pages", "write", "zoo_page"]
 
 
 def pages(docs: Path) -> dict[str, str]:
@@ -24,7 +24,7 @@ def pages(docs: Path) -> dict[str, str]:
     return {
         "operations.md": operations_page(),
         "errors.md": errors_page(docs.resolve().parent / "tests" / "language"),
-        "families.md": families_page(docs.resolve().parent / "specs"),
+        "zoo.md": zoo_page(docs.resolve().parent / "specs"),
         "report.schema.json": json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n",
     }
 

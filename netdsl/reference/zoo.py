@@ -1,0 +1,135 @@
+"""The page of the networks that come with the project: what their texts say of themselves, what they count beside what
+others count, and what they say after they were trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from netdsl.analysis.report import Report
+from netdsl.analyzer import analyze
+from netdsl.graph import Net
+from netdsl.program import Program, load_file
+from netdsl.reference.counted import CountedElsewhere, counted_elsewhere
+
+HEAD = """# Zoo
+
+<!-- Made by `python -m netdsl.reference docs` from the texts in `specs`, their reports, and `specs/references.csv`. -->
+
+Every network that comes with netdsl: where it is from, what it was held against and what its report counts, for one
+sample of the size that stands beside it, and which sizes it takes. The field is the receptive field of the last layer,
+in pixels or steps of the input: `all` of it, or – where its layers have none. Lines are those of the whole file with
+its comments and recipes.
+
+The last column is what somebody else counts, and who. Libraries and repositories were run and counted: `torchvision`
+is 0.28.0 under torch 2.13.0, `timm` 1.0.31, `transformers` 5.24.0, `diffusers` 0.42.1, a repository has its commit;
+MACs are half of what torch's own counter of operations finds. `prototxt` is what the authors' or BVLC's Caffe files
+come to, `tests/references` a module written from the paper, `built` such a module that was made for the count alone,
+`formula` arithmetic on paper, for nets that no one else has. `equal` is both numbers to the last digit; parameters
+alone where the source has no MACs. Below a table stand counts with other settings and sizes, which the tests hold in
+the same way.
+"""
+COLUMNS = "| net | input | sizes | parameters | MACs | field | recipes | reference |\n|---|---|---|--:|--:|--:|---|---|"
+OTHERS = "| net | with | parameters | MACs | reference |\n|---|---|--:|--:|---|"
+
+
+def zoo_page(specs: Path) -> str:
+    """The page, of every text in the folder `specs` in the order of their names."""
+    counted = counted_elsewhere(specs)
+    return "\n".join([HEAD, *(_family(path, [c for c in counted if c.file == path.stem]) for path in _texts(specs))])
+
+
+def _texts(specs: Path) -> list[Path]:
+    return sorted(specs.glob("*.net"))
+
+
+def _family(path: Path, counted: Sequence[CountedElsewhere]) -> str:
+    text = path.read_text(encoding="utf-8")
+    program = load_file(path)
+    lines = f"`specs/{path.name}`, {len(text.splitlines())} lines."
+    parts = [f"## {path.stem}", "", *_head(text), "", lines, "", COLUMNS, *_rows(program, counted), *_others(counted)]
+    return "\n".join([*parts, ""])
+
+
+def _head(text: str) -> Iterator[str]:
+    """The comment that a text begins with."""
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            return
+        yield line[1:].strip()
+
+
+def _rows(program: Program, counted: Sequence[CountedElsewhere]) -> Iterator[str]:
+    for name in program.names:
+        net = program.net(name, trained=False)
+        report = analyze(net)
+        theirs = [c for c in counted if c.net == name]
+        cells = (_inputs(report), _sizes(report), _parameters(report), f"{report.totals.macs:,}", _field(report))
+        yield " | ".join((f"| `{name}`", *cells, _recipes(net), f"{compared(report, theirs)} |"))
+
+
+def _others(counted: Sequence[CountedElsewhere]) -> Iterator[str]:
+    """What is counted with other settings and sizes, as a table of its own."""
+    found = [c for c in counted if not c.as_written]
+    if found:
+        yield from ("", OTHERS)
+    for other in found:
+        said = ", ".join(f"`{name}={value}`" for name, value in (*other.settings, *other.sizes))
+        cells = (said, _counts(other.params, other.frozen), "–" if other.macs is None else f"{other.macs:,}")
+        yield " | ".join((f"| `{other.net}`", *cells, f"{other.source} |"))
+
+
+def compared(report: Report, counted: Sequence[CountedElsewhere]) -> str:
+    """Whether others count the same, who they are, and what they count where they do not."""
+    found = [f"{_difference(report, theirs)}; {theirs.source}" for theirs in counted if theirs.as_written]
+    return "; ".join(found) or ("below" if counted else "–")
+
+
+def _difference(report: Report, theirs: CountedElsewhere) -> str:
+    totals = report.totals
+    frozen = totals.params - totals.trainable_params
+    same = (totals.params, frozen) == (theirs.params, theirs.frozen), theirs.macs in (None, totals.macs)
+    if all(same):
+        return "equal" if theirs.macs is not None else "equal parameters"
+    told = [] if same[0] else [f"{_counts(theirs.params, theirs.frozen)} parameters"]
+    return ", ".join(told + ([] if same[1] else [f"{theirs.macs:,} MACs"]))
+
+
+def _inputs(report: Report) -> str:
+    """`image [3, 224, 224]`, with numbers for the symbols."""
+    return ", ".join(f"`{i.name} [{', '.join(str(report.at.get(str(s), s)) for s in i.shape)}]`" for i in report.inputs)
+
+
+def _sizes(report: Report) -> str:
+    """Which numbers the symbols of the inputs can be, those of one rule in one clause."""
+    alike: dict[str, list[str]] = {}
+    for symbol, rule in report.sizes.items():
+        alike.setdefault(rule.says, []).append(f"`{symbol}`")
+    return "; ".join(f"{', '.join(symbols)}: {says}" for says, symbols in alike.items()) or "–"
+
+
+def _parameters(report: Report) -> str:
+    totals = report.totals
+    return _counts(totals.params, totals.params - totals.trainable_params)
+
+
+def _counts(params: int, frozen: int) -> str:
+    """All, and how many of them are not trained."""
+    return f"{params:,}" + (f", {frozen:,} frozen" if frozen else "")
+
+
+def _field(report: Report) -> str:
+    """The receptive field of the last layer: its size, or the two bounds of it where places differ."""
+    seen = next((row.receptive_field for row in reversed(report.rows) if row.kind == "layer"), None)
+    if seen is None:
+        return "–"
+    if seen.whole:
+        return "all"
+    sides = dict.fromkeys(f"{a}–{b}" if a != b else f"{b}" for a, b in zip(seen.smallest, seen.size, strict=True))
+    return "×".join(sides)
+
+
+def _recipes(net: Net) -> str:
+    """The names of its recipes; that without one is `train`."""
+    return ", ".join(f"`{name or 'train'}`" for name in net.sections) or "–"
