@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from netdsl.analysis.numbered import numbered
 from netdsl.base.record import changed
 from netdsl.dims import Extent, at
 from netdsl.dims.tensors import TensorType, Weight
@@ -17,21 +16,22 @@ class LayerAt:
     """One layer at given sizes: what the columns of a report are reckoned from.
 
     `scale` is how often it runs (the samples of the batch times the steps of a sequence). `weights` are those counted
-    here rather than at an earlier use. `activation` are the bytes of its results, for all its steps.
+    here rather than at an earlier use. `activation` are the bytes of its results, for all its steps. `stated` keeps
+    what the operation says of one run, None where it does not: it may be shared by all uses of the operation.
     """
 
-    __slots__ = ("activation", "known", "missing", "op", "scale", "silent", "sizes", "weights")
+    __slots__ = ("activation", "missing", "op", "scale", "silent", "stated", "weights")
 
     def __init__(
-        self, op: Op, sizes: Mapping[str, int], scale: int = 1, weights: Sequence[Weight] = (), activation: int = 0
-    ) -> None:
-        self.op = numbered(op, sizes)
-        self.sizes = sizes
+        self, op: Op, scale: int = 1, weights: Sequence[Weight] = (), activation: int = 0,
+        stated: dict[str, int | None] | None = None,
+    ) -> None:  # fmt: skip
+        self.op = op
         self.scale = scale
         self.weights = [(weight, weight.elements) for weight in weights]
         """Each with how many numbers it holds."""
         self.activation = activation
-        self.known: dict[str, int] = {}
+        self.stated: dict[str, int | None] = {} if stated is None else stated
         self.missing: list[str] = []
         """What was asked and is not stated."""
         self.silent = False
@@ -39,16 +39,24 @@ class LayerAt:
 
     def asked(self, what: str, question: Callable[[], Extent]) -> int:
         """What the operation states, `scale` times; 0 and a word in `missing` where it does not."""
-        if what in self.known:
-            self.silent = self.silent or what in self.missing
-            return self.known[what]
-        try:
-            found = number(question(), self.sizes) * self.scale
-        except NotImplementedError:
+        if what not in self.stated:
+            self.stated[what] = _answer(question)
+        found = self.stated[what]
+        if found is not None:
+            return found * self.scale
+        self.silent = True
+        if what not in self.missing:
             self.missing.append(what)
-            self.silent, found = True, 0
-        self.known[what] = found
-        return found
+        return 0
+
+
+def _answer(question: Callable[[], Extent]) -> int | None:
+    try:
+        found = question()
+    except NotImplementedError:
+        return None
+    assert isinstance(found, int)
+    return found
 
 
 def number(extent: Extent, sizes: Mapping[str, int]) -> int:

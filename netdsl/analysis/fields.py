@@ -61,8 +61,6 @@ class FollowedAxes:
 
     def through(self, field: AxisViews, shape: Shape, reading: Reading, made: Shape) -> AxisViews:
         """What a result of shape `made` sees through one operand of `shape`. Windows have numbers for sizes."""
-        if all(isinstance(r, Follows) and r.axis == i and r.window is None for i, r in enumerate(reading)):
-            return field
         return tuple(seen and self._one(place, seen, (shape, made), reading) for place, seen in enumerate(field))
 
     def _one(self, place: int, seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> Seen | None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import prod
-from typing import Any, NamedTuple
 
-from netdsl.analysis.columns import Tally, in_rows, summed
-from netdsl.analysis.counts import LayerAt, items_at, reading_at, shape_at, windows_at
-from netdsl.analysis.dropped import LostPixels, find_loss
+from netdsl.analysis.columns import Tally, summed
+from netdsl.analysis.counts import LayerAt
+from netdsl.analysis.drafts import Nesting, Remarks, RowDraft, RowMaker
+from netdsl.analysis.dropped import LostPixels
 from netdsl.analysis.explain import Followed, explain
 from netdsl.analysis.fields import FollowedAxes, alike, outwards
+from netdsl.analysis.known import AtSizes, OpAtSizes
 from netdsl.analysis.memory import Timeline
-from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.seen import AxisViews
-from netdsl.analysis.settings import layer_text
-from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.graph import Block, Graph, Node, Recurrent, State, joined
 from netdsl.graph.loops import parted
@@ -25,38 +22,7 @@ from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch, WeightO
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.written import Written
 
-PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
-"""Stands for a block until its rows, and with them its sums, are known."""
-
 SUMMED = tuple((column.name, number, column.partial) for column, number in summed())
-IN_ROWS = tuple(column.name for column in in_rows() if column.number)
-
-
-class Nesting(NamedTuple):
-    """Where in the nesting a graph stands."""
-
-    path: str = ""
-    depth: int = 0
-    steps: int = 1
-    key: str = ""
-    """What the keys of weights begin with here: the path of the first use, where a block is shared."""
-
-    def of(self, name: str) -> str:
-        return joined(self.path, name)
-
-    def owner(self, node: Node) -> str:
-        """What the keys of a node's weights begin with."""
-        return node.keyed or joined(self.key, node.owner.name)
-
-
-class Remarks(NamedTuple):
-    """What only some rows have."""
-
-    silent: tuple[str, ...] = ()
-    """Columns whose number its operation does not state."""
-    warnings: tuple[str, ...] = ()
-    explanation: tuple[str, ...] = ()
-    steps: int | None = None
 
 
 class Walk:
@@ -76,19 +42,19 @@ class Walk:
         listed: bool = True,
     ) -> None:
         self.sizes = sizes
-        self.written = written
+        self.known = AtSizes(sizes)
+        self.making = RowMaker(self.known, written)
         self.batch = batch
         self.training = training
         self.explained = explained
         self.listed = listed
-        """False where nobody reads the rows: they are all `PLACEHOLDER`."""
+        """False where nobody reads the rows: there are none."""
         self.collector = collector
+        self.drafts: list[RowDraft | None] = []
+        """In the order of the rows; None for a block whose sums are not known yet."""
         self.rows: list[Row] = []
         self.sight = FollowedAxes()
         self.fields: dict[Value, AxisViews | None] = {}
-        self.drawn: list[tuple[AxisViews | None, int]] = []
-        """What each of the rows sees, and its rank; it can be shown once all rows are known."""
-        self.texts: dict[Value, str] = {}
         self.schedule = Timeline()
         self.uncounted: list[Uncounted] = []
         self.counted: set[str] = set()  # keys of weights
@@ -108,7 +74,8 @@ class Walk:
         self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(seen)})
         total = self.graph(graph, Nesting())
         self.schedule.keep(o.value for o in graph.outputs)
-        self._draw()
+        if self.listed:
+            self._draw()
         return total
 
     def survey(self, graph: Graph, known: set[int] | None = None) -> None:
@@ -116,38 +83,26 @@ class Walk:
         known = set() if known is None else known
         for node in graph.nodes:
             if not isinstance(node.op, Block):
-                self.look(node, node.op, node.op.weights())
+                self.look(node, self.known.op(node.op))
                 continue
-            self.bound(node, ())
+            self.bound(node)
             if id(node.op.body) not in known:
                 known.add(id(node.op.body))
                 self.survey(node.op.body, known)
 
-    def look(self, node: Node, op: Op, weights: Iterable[Weight]) -> tuple[str, ...]:
+    def look(self, node: Node, op: OpAtSizes) -> tuple[str, ...]:
         """What is doubtful about a layer; `NetError` where no machine could hold it."""
-        self.bound(node, weights)
-        return self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
+        self.bound(node)
+        return self.losses(node, op.loss())
 
     def _draw(self) -> None:
-        """Give every row its receptive field."""
-        if not self.listed:
-            return
-        shown = {found: self.sight.shown(*found) for found in dict.fromkeys(self.drawn)}
-        pairs = zip(self.rows, self.drawn, strict=True)
-        self.rows = [changed(r, receptive_field=shown[f]) if shown[f] else _unseen(r) for r, f in pairs]
-
-    def drawing(self, node: Node) -> tuple[AxisViews | None, int]:
-        return self.fields.get(node.results[0]), node.results[0].type.rank
+        """Make the rows. What each of them sees can be shown now that all are known."""
+        drafts = [(d, (d.field, d.node.results[0].type.rank)) for d in self.drafts if d is not None]
+        shown = {field: self.sight.shown(*field) for field in dict.fromkeys(field for _, field in drafts)}
+        self.rows = [self.making.row(draft, shown[field]) for draft, field in drafts]
 
     def shape(self, value: Value) -> Shape:
-        return shape_at(value.type, self.sizes)
-
-    def symbolic(self, values: tuple[Value, ...]) -> tuple[str, ...]:
-        """Shapes as texts with their symbols; () where there are none. Those of a body are the same in all its uses."""
-        if not self.sizes:
-            return ()
-        self.texts.update({v: str(v.type) for v in values if v not in self.texts})
-        return tuple([self.texts[v] for v in values])
+        return self.known.type(value.type).shape
 
     def graph(self, graph: Graph, place: Nesting) -> Tally:
         total = dict.fromkeys((name for name, _, _ in SUMMED), 0)
@@ -170,14 +125,11 @@ class Walk:
 
     def items(self, values: Iterable[Value]) -> int:
         """How many items of a sample each of some values stands for, inside `along`."""
-        return max((items_at(v.type, self.sizes) for v in values), default=1)
+        return max((self.known.type(v.type).items for v in values), default=1)
 
     def bytes(self, type_: TensorType) -> int:
         """Memory of one tensor, for the whole batch."""
-        total = type_.dtype.size * (self.batch if type_.per_sample else 1) * items_at(type_, self.sizes)
-        for extent in shape_at(type_, self.sizes):
-            total *= extent
-        return total
+        return self.known.type(type_).bytes * (self.batch if type_.per_sample else 1)
 
     def held(self, node: Node, place: Nesting) -> bool:
         """Whether it is nothing but a weight of a layer that has been counted."""
@@ -190,10 +142,10 @@ class Walk:
         self.met.add(path)
         return first
 
-    def fresh(self, node: Node, op: Op, place: Nesting) -> tuple[Weight, ...]:
+    def fresh(self, node: Node, place: Nesting) -> tuple[Weight, ...]:
         """The tensors that it keeps and that no earlier row has counted."""
         here = place.owner(node)
-        kept = [(joined(here, w.name), w) for w in (*node.weights(), *op.constants())]
+        kept = [(joined(here, w.name), w) for w in self.known.kept(node)]
         found = tuple([w for key, w in kept if key not in self.counted])
         self.counted.update(key for key, _ in kept)
         return found
@@ -201,44 +153,46 @@ class Walk:
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
-        warnings = self.look(node, op, (*node.weights(), *op.constants()))
+        known = self.known.op(op)
+        warnings = self.look(node, known)
         path = place.of(node.name)
         owned = self.owns(node, place)
         activation = self.run(node, op, path) * place.steps
         place = place._replace(steps=place.steps * self.items(node.results))
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
-        fresh = self.fresh(node, op, place)
-        at = LayerAt(op, self.sizes, scale, fresh, activation)
+        fresh = self.fresh(node, place)
+        at = LayerAt(known.op, scale, fresh, activation, known.stated)
         count, silent = measured(at)
         if at.missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
-        self.see(node, op)
+        self.see(node, known)
         lines = self.explanation(node, op, place, fresh) if self.explained else ()
-        row = self.row(node, place, count, owned, Remarks(silent, warnings, lines)) if self.listed else PLACEHOLDER
-        self.rows.append(row)
-        self.drawn.append(self.drawing(node))
+        if self.listed:
+            remarks = Remarks(silent, warnings, lines)
+            self.drafts.append(RowDraft(node, place, count, owned, remarks, self.fields.get(node.results[0])))
         return count
 
-    def bound(self, node: Node, weights: Iterable[Weight]) -> None:
+    def bound(self, node: Node) -> None:
         """Refuse weights and results too large for any machine: `NetError` at their row."""
-        tensors = [prod(shape_at(r.type, self.sizes)) for r in node.results]
-        if max((*tensors, *(weight.elements for weight in weights)), default=0) > MOST:
-            message = f"`{layer_text(node, self.written)}` holds more than {MOST:,} numbers"
+        tensors = [self.known.type(r.type).elements for r in node.results]
+        if max((*tensors, *(weight.elements for weight in self.known.kept(node))), default=0) > MOST:
+            message = f"`{self.making.text(node)}` holds more than {MOST:,} numbers"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             notes = (f"at {at}",) if at and len(at) < 100 else ()
             found = Diagnostic("size-too-large", message, (Label(node.span),), notes=notes, help="use smaller sizes")
             raise NetError([found])
 
-    def see(self, node: Node, op: Op) -> None:
+    def see(self, node: Node, known: OpAtSizes) -> None:
         """The fields of an operation's results."""
+        op = node.op
+        assert isinstance(op, Op)
         like = getattr(op, "like", None)
         operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
         if _alike(op) and len(operands) > 2:  # what reads values alike is asked once for those that are alike
             operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
-        readings: dict[TensorType, Reading] = {}
         for number, result in enumerate(node.results):
-            through = [self.through(op, (i, number), (v, result), f, readings) for i, v, f in operands]
+            through = [self.through(known, (i, number), (v, result), f) for i, v, f in operands]
             self.fields[result] = self.joined(op, through, len(node.inputs))
 
     def joined(self, op: Op, through: list[AxisViews], operands: int) -> AxisViews | None:
@@ -249,20 +203,13 @@ class Walk:
         return self.sight.join(through) if len(through) > 1 else next(iter(through), None)
 
     def through(
-        self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: AxisViews,
-        readings: dict[TensorType, Reading],
-    ) -> AxisViews:  # fmt: skip
-        """What a result sees through one operand; `place` has the number of either.
-
-        Where values of one type are read alike, `readings` keeps how.
-        """
-        if len(tuple(op.operands())) == 1 and _settled(field) and not op.windows():
+        self, known: OpAtSizes, place: tuple[int, int], ends: tuple[Value, Value], field: AxisViews
+    ) -> AxisViews:
+        """What a result sees through one operand; `place` has the number of either."""
+        if known.position_by_position(*place) or (known.alone and _settled(field) and not known.windows):
             return field
         before, after = map(self.shape, ends)
-        reading = readings.get(ends[0].type) or reading_at(op, *place, self.sizes)
-        if _alike(op):
-            readings[ends[0].type] = reading
-        return self.sight.through(field, before, reading, after)
+        return self.sight.through(field, before, known.reading(*place), after)
 
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
@@ -280,7 +227,7 @@ class Walk:
         if loss is None:
             return ()
         if self.collector is not None:
-            message = f"the windows of `{layer_text(node, self.written)}` do not divide its input: {loss.text}"
+            message = f"the windows of `{self.making.text(node)}` do not divide its input: {loss.text}"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
@@ -298,7 +245,7 @@ class Walk:
         after = self.fields.get(node.results[0])
         if not before or not after:
             return
-        reading: Reading = reading_at(op, 0, 0, self.sizes)
+        reading: Reading = self.known.op(op).reading(0, 0)
         found: dict[int, list[Followed]] = {}
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             answer = reading[old.axes[0]] if old and old.axis and old.axes[0] >= 0 and self.sight.shows(place) else None
@@ -311,13 +258,12 @@ class Walk:
     # ------------------------------------------------------------ blocks
 
     def block(self, node: Node, op: Block, place: Nesting) -> Tally:
-        index = len(self.rows)
+        index = len(self.drafts)
         owned = self.owns(node, place)
         inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
-        self.rows.append(PLACEHOLDER)
-        self.drawn.append((None, 0))
+        self.drafts.append(None)
         steps = None
-        self.bound(node, ())
+        self.bound(node)
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
             count = self.recurrent(node, op, inside, steps)
@@ -325,9 +271,8 @@ class Walk:
         else:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
-        if self.listed:
-            self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
-        self.drawn[index] = self.drawing(node)
+        remarks = Remarks(explanation=lines, steps=steps)
+        self.drafts[index] = RowDraft(node, place, count, owned, remarks, self.fields.get(node.results[0]))
         return count
 
     def body(self, node: Node, op: Block, inside: Nesting) -> Tally:
@@ -342,7 +287,7 @@ class Walk:
 
     def steps(self, node: Node) -> int:
         """Length of the sequence that a recurrent block runs over."""
-        return shape_at(node.results[0].type, self.sizes)[0]
+        return self.shape(node.results[0])[0]
 
     def recurrent(self, node: Node, op: Recurrent, inside: Nesting, steps: int) -> Tally:
         """The body once, counted for every step; its tensors live for one step, its states from step to step.
@@ -385,32 +330,6 @@ class Walk:
         seen = self.sight.join([*inner, *map(alike, fields[count:])])
         self.fields.update(dict.fromkeys((*op.sequences, *(s.current for s in op.states)), seen))
 
-    # ------------------------------------------------------------ rows
-
-    def row(self, node: Node, place: Nesting, count: Tally, owned: bool, remarks: Remarks) -> Row:
-        shares = (None if owned else node.keyed) or (place.of(node.owner.name) if node.owner is not node else None)
-        numbers: dict[str, Any] = {name: count[name] for name in IN_ROWS} | dict.fromkeys(remarks.silent)
-        row = Row(
-            name=node.name,
-            path=place.of(node.name),
-            op=node.kind,
-            kind="block" if isinstance(node.op, Block) else "layer",
-            settings=layer_text(node, self.written),
-            line=node.span.line,
-            depth=place.depth,
-            inputs=tuple([shape_at(v.type, self.sizes) for v in node.inputs]),
-            outputs=tuple([shape_at(v.type, self.sizes) for v in node.results]),
-            symbolic_in=self.symbolic(node.inputs),
-            symbolic_out=self.symbolic(node.results),
-            steps=place.steps,
-            shares=shares,
-            notes=(f"uses the weights of `{shares}`",) if shares and not owned else (),
-            warnings=remarks.warnings,
-            explanation=remarks.explanation,
-            **numbers,
-        )
-        return _recurring(row, remarks.steps) if remarks.steps is not None else row
-
 
 def measured(layer: LayerAt) -> tuple[Tally, tuple[str, ...]]:
     """The numbers of a layer by column, and the columns of which a part is not stated."""
@@ -427,17 +346,6 @@ def measured(layer: LayerAt) -> tuple[Tally, tuple[str, ...]]:
 def _add(total: Tally, count: Tally) -> None:
     for name, number in count.items():
         total[name] += number
-
-
-def _unseen(row: Row) -> Row:
-    """A row whose receptive field is not known, so that a part of it is not explained either."""
-    kept = tuple(line for line in row.explanation if not line.startswith("receptive field:"))
-    return changed(row, explanation=kept) if len(kept) < len(row.explanation) else row
-
-
-def _recurring(row: Row, steps: int) -> Row:
-    notes = (*row.notes, f"runs {quantity(steps, 'step')}")
-    return changed(row, kind="recurrent", steps=steps, notes=notes)
 
 
 def _alike(op: Op) -> bool:

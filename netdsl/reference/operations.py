@@ -203,7 +203,7 @@ def facts(op: type[Op], node: Node) -> list[str]:
 
 
 def _counted(op: Op) -> str:
-    layer = LayerAt(op, {})
+    layer = LayerAt(op)
     numbers = {
         "MACs": counts.macs(layer), "bias additions": counts.bias_adds(layer),
         "elementwise FLOPs": counts.pointwise(layer), "transcendentals": counts.transcendentals(layer),

@@ -295,6 +295,16 @@ def test_what_hands_on_each_number_sees_as_before(row: str) -> None:
     assert fields[0] == fields[1]
 
 
+@pytest.mark.parametrize(("size", "known"), [(32, True), (30, True), (33, False)])
+def test_what_is_resized_to_a_size_of_the_image_sees_by_the_factor(size: int, known: bool) -> None:
+    text = """net N {
+      input x [1, H, H]
+      y: conv(1, 3, stride=2, pad=1) -> conv(1, 3, pad=1)
+      output out: (y, x) -> resize(mode=bilinear)
+    }"""
+    assert (check(text, {"H": size}) is not None) is known
+
+
 def test_states_that_move_on_claim_no_field() -> None:
     """As many steps as there are may have moved what a state starts as; states of other ranks stand beside it."""
     rows = "next x: x -> conv(1, 3, pad=1)\n next t: t + 1\n output x"
