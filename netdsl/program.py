@@ -22,6 +22,9 @@ from netdsl.text.source import Source, Span, as_source
 
 GivenRows = Mapping[str, str | Sequence[str]]
 """Rows of a recipe by keyword, in the language's own syntax; there may be several losses and metrics."""
+KEPT_TREES = 8
+TREES: dict[tuple[object, ...], syntax.File] = {}
+"""Trees of the texts that were read last."""
 SHOWN = 10
 """So many of the nets of a file a message names."""
 
@@ -195,10 +198,28 @@ def load_source(
     program hands over.
     """
     collector = Collector()
-    file = parse(source, collector)
+    file = _tree(source, collector)
     library = Library(parse, read_source, collector)
     module = library.open(file)
-    return Program(source, file, module, library, collector, settings or {}, recipe or {}, by, prefix, tuple(fields))
+    return Program(
+        file.source, file, module, library, collector, settings or {}, recipe or {}, by, prefix, tuple(fields)
+    )
+
+
+def _tree(source: Source, collector: Collector) -> syntax.File:
+    """The tree of a text: the one there is, where the same text was read a short while ago and has no mistakes.
+
+    A program that tries settings, or draws a report again, reads one text many times.
+    """
+    key = (source.name, source.text, source.path, source.ends, source.mark)
+    if key in TREES:
+        return TREES[key]
+    file = parse(source, collector)
+    if not collector.found:
+        while len(TREES) >= KEPT_TREES:
+            TREES.pop(next(iter(TREES)), None)
+        TREES[key] = file
+    return file
 
 
 def load_text(
