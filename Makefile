@@ -61,6 +61,7 @@ wheel: $(STAMP) ## Build the wheel
 benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX models and training steps against their peers
 	$(BIN)/python -m compileall -q netdsl
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/variants.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/pytorch.py
 	$(BIN)/python benchmarks/onnx_models.py
