@@ -255,6 +255,11 @@ SLOW: dict[str, dict[str, Any]] = {
     "Context": {"by": "small", **PHRASES, "settings": {**SEQ2SEQ, "drop": "0"}},
     "Sutskever": {**PHRASES, "settings": {**SEQ2SEQ, "layers": "2"}},
     "CaptionShapes": {**SENTENCES, "settings": {"width": "6", "hidden": "8"}},
+    "ShowAndTellShapes": {**SENTENCES, "settings": {"width": "6", "hidden": "8"}},
+    **{
+        name: {**SENTENCES, "settings": {"width": "6", "hidden": "8", "drop": "0"}}
+        for name in ("NeuralTalk2Shapes", "ShowAttendTellShapes")
+    },
     "CaptionVGG": {**SENTENCES, "settings": {"words": "20", "width": "6", "hidden": "8"}},
     "LRCN": {
         "sizes": {"T": 2},
@@ -309,6 +314,9 @@ LEFT_OUT = {
     "DeepLabV3PlusResNet101": DECIDED,
     "DeconvNet": "onnxruntime adds up the loss of its 200,000 pixels with an error of 6e-5",
     **dict.fromkeys(("IDDEnsemble", "BlobsEnsemble"), "four of what is compared, whose dropout stands in another file"),
+    **dict.fromkeys(
+        ("ShowAndTell", "NeuralTalk2", "ShowAttendTell"), "those of shapes are these over fewer layers that see"
+    ),
     **dict.fromkeys(("PolygonRNN", "FirstVertex"), "PolygonShapes and FirstVertexShapes are these at a smaller size"),
     "CaptionDigitsSpeak": "it speaks: what it has was learned by CaptionDigits",
 }

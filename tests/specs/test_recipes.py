@@ -22,7 +22,7 @@ FILES = [path.stem for path in sorted(SPECS.glob("*.net")) if path.stem not in S
 SPEAKING = ("Sample", "Speak", "Step")
 """How nets end that only use weights of others, step by step."""
 UNTRAINED = {
-    "CharGRU", "CharRNNFused", "CharVanilla", "Hello", "NeuralTalk2", "NeuroIoUMask", "RoadRefiner", "ShowAndTell", "ShowAttendTell",
+    "CharGRU", "CharRNNFused", "CharVanilla", "Hello", "NeuroIoUMask", "RoadRefiner",
     "ClockworkDeep", "ClockworkFixed", "ClockworkPipelined", "ClockworkShallow",
 }  # fmt: skip
 """The slides' toy, whose weights are drawn there, the half of another net, and those that learn as another of their

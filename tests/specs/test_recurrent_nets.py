@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from references.captions import Attending as AttendingTo
+from references.captions import PictureBefore, PictureFirst
 from references.translation import Attending, Telling, TwoLstms, WithContext
 from torch import Tensor, nn
 
@@ -126,6 +128,73 @@ def test_the_slides_captions_are_those_of_pytorchs_cell() -> None:
         x = torch.conv2d(x, weights["trunk.conv2.weight"], weights["trunk.conv2.bias"], 2, 1).relu().flatten(1)
         v = (x @ weights["trunk.linear1.weight"].T + weights["trunk.linear1.bias"]).relu()
         agree(both(net, weights, images, target), theirs(target, v))
+
+
+CAPTIONED: dict[str, tuple[nn.Module, dict[str, str]]] = {
+    "ShowAndTell": (
+        PictureFirst(2048, WORDS, WIDTH, HIDDEN),
+        {
+            "linear": "seen.linear1", "bn": "seen.batchnorm1", "embed": "logits.said", "lstm": "logits.lstm1",
+            "out": "logits.linear1",
+        },
+    ),
+    "NeuralTalk2": (
+        PictureBefore(2048, WORDS, WIDTH, HIDDEN),
+        {"linear": "seen", "table": "logits.said", "lstm": "logits.cells", "out": "logits.scores"},
+    ),
+    "ShowAttendTell": (
+        AttendingTo(32, WORDS, WIDTH, HIDDEN, 5),
+        {
+            "encoder_att": "say.look.keys", "decoder_att": "say.look.asked", "full_att": "say.look.share",
+            "f_beta": "say.look.sight", "embedding": "say.said", "init_h": "first.h", "init_c": "first.c",
+            "fc": "say.scores",
+            **{
+                f"decode_step.{what}_{side}": f"say.cell.{side}.{what}"
+                for what in ("weight", "bias") for side in ("ih", "hh")
+            },
+        },
+    ),
+}  # fmt: skip
+"""By net: what three repositories say of a picture's features, and its names in ours."""
+
+
+@pytest.mark.parametrize("name", CAPTIONED)
+def test_words_about_a_picture_are_those_of_its_repository(name: str) -> None:
+    theirs, names = CAPTIONED[name]
+    sizes = {"words": WORDS, "width": WIDTH, "hidden": HIDDEN} | ({"attention": 5} if name == "ShowAttendTell" else {})
+    net = netdsl.load(SPECS / "caption.net", f"{name}Shapes", **sizes)
+    eyes = torch_module(net, seed=1).state_dict()
+    weights = {key: value for key, value in eyes.items() if key.startswith("trunk.")}
+    weights |= carried(theirs.eval(), names)
+    assert weights.keys() == eyes.keys()
+    images, (_, target) = torch.rand(3, 3, 32, 32), sentences()
+    with torch.no_grad():
+        x = images
+        for number, (stride, pad) in enumerate(((2, 2), (2, 1), (1, 1)), 1):
+            x = torch.conv2d(x, weights[f"trunk.conv{number}.weight"], None, stride, pad)
+            x = torch.batch_norm(x, *norms(weights, f"trunk.batchnorm{number}"), False, 0.1, 1e-5, False).relu()
+        features = x.flatten(2).mT if name == "ShowAttendTell" else x.flatten(1)
+        found = theirs(features, target)
+        agree(both(net, weights, images, target), *(found if isinstance(found, tuple) else (found,)))
+
+
+def norms(weights: dict[str, Tensor], name: str) -> list[Tensor]:
+    return [weights[f"{name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
+
+
+@pytest.mark.parametrize("name", CAPTIONED)
+def test_a_picture_is_told_of_in_words_of_its_own(name: str, tmp_path: Path) -> None:
+    """The likeliest ones, which either engine says, and drawn ones."""
+    net = netdsl.load(SPECS / "caption.net", f"{name}Shapes", width=12, hidden=24)
+    told: dict[str, object] = {"engine": "onnx", "data": "shape_captions(count=80)", "optimizer": "adam(lr=0.01)"}
+    run = netdsl.train(net, tmp_path / "run", batch=8, epochs=1, quiet=True, **told).folder
+    found = {
+        (engine, heat): [p.text for p in predictions(run, ["0:4"], engine=engine, seed=1, saying=netdsl.Saying(heat))]
+        for engine in ("torch", "onnx") for heat in (0.0, 2.0)
+    }  # fmt: skip
+    for heat in (0.0, 2.0):
+        assert found["torch", heat] == found["onnx", heat]
+    assert found["torch", 0.0] != found["torch", 2.0]
 
 
 @pytest.fixture(scope="module")

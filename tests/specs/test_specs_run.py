@@ -148,6 +148,10 @@ SMALL = [
     Small("translate", "AttentionSpeak", TOLD, (PAIRS[0][:1],)),
     Small("caption", "CaptionShapes", (("words", 9), ("width", 4), ("hidden", 6)), STEPS),
     Small("caption", "CaptionShapesSpeak", (("words", 9), ("width", 4), ("hidden", 6))),
+    *(
+        Small("caption", f"{name}Shapes", (("words", 9), ("width", 4), ("hidden", 6)), STEPS)
+        for name in ("ShowAndTell", "NeuralTalk2", "ShowAttendTell")
+    ),
     Small("sentiment", "Sentiment", (*HIDDEN, ("width", 5)), STEPS),
     Small("sentiment", "SentimentMean", (("vocab", 11), ("width", 5)), STEPS),
     Small("video_labels", "FrameLabels", (("hidden", 6),), STEPS),

@@ -30,6 +30,7 @@ BEGUN = {
     "caffe/ClockworkFCN/stage-net-fcn8s": r"stage[12]\..*|stage3\.(conv5|fc\d|score_fr)",
     "torchvision/OSVOS/vgg16": r"stage\d",
     "torchvision/LinkNet34/resnet34": "code",
+    **{model: "trunk" for model in MODELS if re.match("torchvision/(Caption|NeuralTalk|Show)", model)},
     **{model: r"layer\d" for model in MODELS if model.startswith(("torchvision_resnet/", "semseg_resnet/"))},
 }
 """Of these a net takes its trunk alone, by `partial=true`: the rows of the trunk."""
