@@ -25,6 +25,7 @@ from netdsl.runtime.evaluate import evaluate, judge
 from netdsl.runtime.judging.byclass import by_class, by_level
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.keeping import keep
+from netdsl.runtime.judging.samples import enlarged
 from netdsl.runtime.judging.table import summary, tables
 from netdsl.runtime.judging.watching import LOSS, Scrutiny, watch_of
 from netdsl.runtime.predict import predict
@@ -275,6 +276,30 @@ def test_a_run_keeps_numbers_and_pictures(runs: dict[str, Path], capsys: pytest.
     assert told["confusion"] == kept["confusion"]
     assert "worst" not in told
     assert [path.name for path in evaluations(run)] == ["evaluation-test.json"]
+
+
+def test_masks_that_are_coarser_than_their_picture_are_drawn_as_large(tmp_path: Path) -> None:
+    """Cells of eight pixels: both masks are beside a picture of 64 by 64, and all three in a row of one height."""
+    text = """
+use std.losses { balanced_cross_entropy }
+net Edges {
+  input image [3, 64, 64]
+  output edge: conv(1, 8, stride=8)
+}
+train Edges {
+  data polygons(grid=8, count=40)
+  loss (edge, edges) -> balanced_cross_entropy
+  metric (edge, edges) -> iou
+  epochs 1
+}
+"""
+    train(load_text(text, "edges.net").net(), tmp_path / "run", device="cpu", quiet=True)
+    made = judge(tmp_path / "run", device="cpu", worst=3)
+    assert {(sample.truth.shape, sample.guess.shape) for sample in made.worst} == {((8, 8), (8, 8))}
+    assert tmp_path / "run" / "evaluation-test-worst.png" in keep(tmp_path / "run", made)
+    board = np.indices((2, 3)).sum(0)[..., None].repeat(3, axis=2)
+    assert np.array_equal(enlarged(board, 4, 6), board.repeat(2, axis=0).repeat(2, axis=1))
+    assert enlarged(board, 5, 4).shape == (5, 4, 3)
 
 
 def test_other_data_is_kept_where_it_is_asked_for(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -55,11 +55,18 @@ def _masks(images: Sequence[Array], made: Judgement, watch: Scrutiny) -> Array:
         valid = np.asarray(sample.truth != watch.ignore)
         truth = np.where(valid, sample.truth, COLOURS - 1)
         seen.update(n for n in (*present(truth[valid]), *present(sample.guess)) if n < watch.classes)
-        rows.append(_beside(colours_of(image), painted(truth, colours), painted(sample.guess, colours)))
+        masks = [enlarged(painted(mask, colours), *image.shape[:2]) for mask in (truth, sample.guess)]
+        rows.append(_beside(colours_of(image), *masks))
         right = float((truth == sample.guess)[valid].mean()) if valid.any() else float("nan")
         titles.append([f"#{sample.number}, loss {sample.loss:.3f}, {right:.1%} of the pixels right"])
     sheet = titled_sheet(rows, titles, 3 * SIDE)
     return with_legend(_headed(sheet), colours, sorted(seen))
+
+
+def enlarged(picture: Array, height: int, width: int) -> Array:
+    """`[h, w, 3]` as `[height, width, 3]`, each pixel the nearest: masks may be coarser than what they are of."""
+    down, across = (np.arange(side) * own // side for side, own in zip((height, width), picture.shape, strict=False))
+    return np.asarray(picture[down][:, across])
 
 
 def _headed(sheet: Array) -> Array:
