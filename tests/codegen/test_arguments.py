@@ -808,8 +808,9 @@ def test_many_drawn_nets_follow(start: int) -> None:
     assert not [s for seed in range(start, start + 20) for s in follow(seed, 8)[1]]
 
 
-ENDLESS = {"DDPMSample"}
-"""A thousand passes of a large net; DDPMDigitsSample is its like."""
+ENDLESS = {"DDPMSample", "Mixtral", "T5Small"}
+"""A thousand passes of a large net, and texts of many large blocks; of the same blocks are DDPMDigitsSample, MixtralChars
+and T5Chars."""
 
 
 @pytest.mark.slow

@@ -197,6 +197,8 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 """One net of each kind."""
 
+THREE = ("* depth", "* 3")
+"""Layers are as many, all alike."""
 SLOW: dict[str, dict[str, Any]] = {
     "GoogLeNet": {"data": 'imagefolder("nowhere")', "augment": "none", **CLIPPED},
     **{
@@ -216,11 +218,18 @@ SLOW: dict[str, dict[str, Any]] = {
     **{name: {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED} for name in ("MobileNetV2", "MobileNetV3Large")},
     "MobileNetV3Small": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
     "EfficientNetB0": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
-    "MixerB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, **CLIPPED},
-    "ViTB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, "settings": {"drop": "0"}, **CLIPPED},
-    "ViTS16": {"recipe": IMAGES, "image": 64, "settings": {"drop": "0"}, **CLIPPED},
+    "MixerB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, "change": ("range(12)", "range(3)"), **CLIPPED},
+    "ViTB16": {
+        **OURS,
+        "data": 'imagefolder("nowhere")',
+        "image": 64,
+        "settings": {"drop": "0"},
+        "change": THREE,
+        **CLIPPED,
+    },
+    "ViTS16": {"recipe": IMAGES, "image": 64, "settings": {"drop": "0"}, "change": THREE, **CLIPPED},
     "SwinT": {**OURS, "data": 'imagefolder("nowhere")', "settings": {"width": "32"}, **CLIPPED},
-    "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
+    "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, "change": ("stage(9, ", "stage(3, "), **CLIPPED},
     "Llama2": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")', "accumulate": "1"},
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
     "T5Small": {"sizes": {"S": 7, "T": 9}, "settings": T5, "optimizer": ADAM, "accumulate": "1"},
@@ -336,7 +345,7 @@ def spec_texts() -> dict[str, str]:
 
 
 def small(name: str, case: dict[str, Any]) -> Net:
-    """A spec with an eighth of the channels, smaller images, no dropout, and at most 7 equal blocks in a row.
+    """A spec with an eighth of the channels, smaller images, no dropout, and few equal blocks in a row.
 
     Claims of shapes are taken out, and the file's recipes where the case has one of its own. What weighs a loss less from
     epoch to epoch is a number.

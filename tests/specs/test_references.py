@@ -153,22 +153,22 @@ def test_steps_back_are_those_of_the_paper() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_a_vqvae_shows_the_digits_again(engine: str, tmp_path: Path) -> None:
+def test_a_vqvae_shows_the_digits_again(tmp_path: Path) -> None:
+    """Of this net and the two below ten steps are those of PyTorch (tests/passes): one engine learns to the end."""
     net = load_file(SPECS / "vqvae.net").net("VQVAEDigits")
-    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
+    run = train(net, tmp_path / "run", engine="onnx", device="cpu", quiet=True)
     assert run.best["validation"]["loss"] < 0.011
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_the_digits_of_a_vae_can_be_read(engine: str, tmp_path: Path) -> None:
+def test_the_digits_of_a_vae_can_be_read(tmp_path: Path) -> None:
     net = load_file(SPECS / "vae.net").net("VAEDigits")
-    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
+    run = train(net, tmp_path / "run", engine="onnx", device="cpu", quiet=True)
     assert run.history[-1]["train"]["loss"] < 24.6
-    made = draw(run.folder, "VAEDigitsSample", count=64, seed=1, engine=engine, device="cpu").outputs["made"]
-    assert made.max() > 0.9
-    assert made.std(axis=0).mean() > 0.12
+    for engine in ("torch", "onnx"):
+        made = draw(run.folder, "VAEDigitsSample", count=64, seed=1, engine=engine, device="cpu").outputs["made"]
+        assert made.max() > 0.9
+        assert made.std(axis=0).mean() > 0.12
 
 
 def players(width: int) -> tuple[Generator, Discriminator]:
@@ -227,12 +227,12 @@ def test_dcgan_plays_as_its_reference(engine: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_the_digits_of_a_gan_can_be_read(engine: str, tmp_path: Path) -> None:
+def test_the_digits_of_a_gan_can_be_read(tmp_path: Path) -> None:
     """What is painted is as bright, and differs as much, at each pixel as the digits do."""
     net = load_file(SPECS / "gan.net").net("GANDigits")
-    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
-    made = draw(run.folder, "GANDigitsSample", count=1000, seed=1, engine=engine, device="cpu").outputs["made"]
+    run = train(net, tmp_path / "run", engine="onnx", device="cpu", quiet=True)
     real = load_data(plan_of(net).data, net, {}).splits["train"].fetch(np.arange(1000))["image"]
-    assert abs(made.mean(0) - real.mean(0)).mean() < 0.15
-    assert 0.8 < made.std(0).mean() / real.std(0).mean() < 1.2
+    for engine in ("torch", "onnx"):
+        made = draw(run.folder, "GANDigitsSample", count=1000, seed=1, engine=engine, device="cpu").outputs["made"]
+        assert abs(made.mean(0) - real.mean(0)).mean() < 0.15
+        assert 0.8 < made.std(0).mean() / real.std(0).mean() < 1.2
