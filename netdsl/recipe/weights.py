@@ -1,5 +1,6 @@
 """What a training starts from, where it is not drawn from the seed."""
 
+from os import PathLike, fspath
 from typing import Annotated, ClassVar
 
 from netdsl.ops.declared import Declared
@@ -24,6 +25,19 @@ class Weights(Declared):
     file: Text
     map: OptionalText = None
     partial: Bool = False
+
+    def prepare(self) -> None:
+        """A path of Python becomes its name. `TypeError` where what is given is no name of a file."""
+        self.file = _name("file", self.file)
+        self.map = None if self.map is None else _name("map", self.map)
+
+
+def _name(setting: str, given: object) -> str:
+    found = fspath(given) if isinstance(given, PathLike) else given
+    if not isinstance(found, str):
+        way = ": arrays by key are given as they are, under the names of the net" if setting == "file" else ""
+        raise TypeError(f"`{setting}` of netdsl.Weights is the name of a file, not a {type(given).__name__}{way}")
+    return found
 
 
 WEIGHTS: dict[str, type[Weights]] = {Weights.name: Weights}

@@ -147,6 +147,12 @@ def test_arrays_that_are_handed_over_are_a_start_too() -> None:
         train(small(), "run", resume=True, weights=weights())
 
 
+def test_a_file_of_weights_is_named_by_a_word_or_a_path() -> None:
+    assert netdsl.Weights(Path("a.pth"), map=Path("a.map")).given() == netdsl.Weights("a.pth", map="a.map").given()
+    with pytest.raises(TypeError, match="not a dict: arrays by key are given as they are"):
+        netdsl.Weights(weights(), map="a.map")  # type: ignore[arg-type]
+
+
 def test_the_command_line_names_weights_as_a_recipe_does(capsys: pytest.CaptureFixture[str]) -> None:
     Path("small.net").write_text(TEXT)
     torch.save({"state_dict": {k: torch.tensor(v) for k, v in foreign().items()}}, "theirs.pth")

@@ -22,6 +22,7 @@ from netdsl.runtime.datasets import digits
 from netdsl.runtime.survey.bars import draw_bars, positions
 from netdsl.runtime.survey.found import FoundFile, SplitCount, Survey, sizes_of, spread
 from netdsl.runtime.survey.samples import write_samples
+from netdsl.text.diagnostics import NetError
 
 NET = "net N {{\n  input image [3, 4, 4]\n  output y: conv({}, 1)\n}}\ntrain N {{\n  data {}\n  loss (y, label) -> {}\n}}\n"
 
@@ -232,3 +233,15 @@ def test_what_has_no_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab" * 500)
     with pytest.raises(RunError, match="`text` has no pictures to look at"):
         write_samples(tmp_path / "sheet.png", f'text("{tmp_path}/a.txt")', 4, "train")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [("roads(mean=[0.1, 0.2])", "for each of the 3 channels"),
+     ("shape_patches(side=10, size=11)", "say `side=22`"),
+     ("shapes(figures=1000000000)", "`figures` is at most 64")],
+)  # fmt: skip
+def test_what_a_set_cannot_be_is_refused_with_a_way_out(words: str, says: str) -> None:
+    with pytest.raises((RunError, NetError)) as caught:
+        netdsl.survey(words)
+    assert says in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from broken_off import broken_off
+from safetensors.numpy import load_file
 
 import netdsl
 from netdsl.base.errors import RunError
@@ -162,6 +165,22 @@ def test_a_run_goes_on_from_them_and_keeps_their_names(tmp_path: Path) -> None:
     assert kept["started"] == {f"{label}: weights.safetensors": digest(run) for label, run in BOTH.items()}
     before = netdsl.evaluate(net(), weights=BOTH)["loss"]
     assert netdsl.evaluate(tmp_path / "all", engine="onnx")["loss"] < before
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_run_that_was_killed_goes_on_without_its_sources(engine: str, tmp_path: Path) -> None:
+    """In the middle of an epoch, with a row that was drawn; to the bit."""
+    (tmp_path / "one").mkdir()
+    shutil.copy("one/weights.safetensors", tmp_path / "one")
+    options: dict[str, Any] = {"engine": engine, "device": "cpu", "quiet": True, "batch": 500, "epochs": 2}
+    source = {"weights": {"a": tmp_path / "one/weights.safetensors"}}
+    netdsl.train(net(), tmp_path / "whole", **options, **source)
+    with broken_off(5):
+        netdsl.train(net(), tmp_path / "cut", checkpoint_seconds=0.0, **options, **source)
+    shutil.rmtree(tmp_path / "one")
+    netdsl.train(None, tmp_path / "cut", resume=True, engine=engine, device="cpu", quiet=True)
+    whole, cut = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "cut"))
+    assert [key for key in whole if not np.array_equal(whole[key], cut[key])] == []
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -13,6 +13,8 @@ FIGURES = ("disc", "box", "triangle")
 Figures = Annotated[tuple[str, ...], ListKind(ChoiceKind(FIGURES))]
 MOST_SAMPLES, MOST_PIXELS = 10**8, 2**24
 """Of generated pictures: how many there may be, and the pixels that one may have."""
+MOST_FIGURES = 64
+"""Of a picture: figures or roads."""
 DIRECTIONS = 36
 """A road's direction is one of so many, of 10 degrees each; the next number says that there is no road."""
 
@@ -37,6 +39,9 @@ class Generated(Images, abstract=True):
     def prepare(self) -> None:
         super().prepare()
         check_count(self.count, MOST_SAMPLES)
+        for name in ("figures", "lines"):
+            if getattr(self, name, 0) > MOST_FIGURES:
+                raise RuleError(f"`{name}` is at most {MOST_FIGURES:,}", field=name)
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         if type.rank != 3:

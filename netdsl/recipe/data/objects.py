@@ -13,7 +13,6 @@ from netdsl.recipe.options import OptionKind
 
 FilmLength = Annotated[int, IntKind(2)]
 OptionalFilm = Annotated[int | None, OptionKind(IntKind(0))]
-MOST_FIGURES = 64
 
 
 class MovingObject(Figured):
@@ -39,9 +38,8 @@ class MovingObject(Figured):
 
     def prepare(self) -> None:
         super().prepare()
-        for name, most in (("length", MOST_FRAMES), ("figures", MOST_FIGURES)):
-            if getattr(self, name) > most:
-                raise RuleError(f"`{name}` is at most {most:,}", field=name)
+        if self.length > MOST_FRAMES:
+            raise RuleError(f"`length` is at most {MOST_FRAMES:,}", field="length")
         check_count(self.count * self.length, MOST_SAMPLES)
         if self.film is not None and self.film >= self.count:
             message = f"there is no film {self.film}: of {self.count} films the last is number {self.count - 1}"

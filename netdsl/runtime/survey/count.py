@@ -83,7 +83,10 @@ def as_read(data: Data, net: Net) -> Data:
 def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
     """The inputs of the net, or those that take the data as they are stored."""
     try:
-        return {value.name: value.type for value in net.fed} if net is not None else stored_fields(data)
+        found = {value.name: value.type for value in net.fed} if net is not None else stored_fields(data)
+        if isinstance(data, Generated):  # which say themselves how large they are
+            data.sample(found)
+        return found
     except RuleError as error:
         raise RunError(f"{error}" + (f": {error.help}" if error.help else "")) from None
 
