@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.opening import run_or_net, say_of_run
 from netdsl.cli.options import add_device, add_engine, add_filled, add_size, add_split, chosen, count, positive, whole
+from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
@@ -166,6 +167,7 @@ def _draw(given: Namespace) -> None:
     show(found.outputs)
     if given.output is not None:
         _keep_drawn(given, found)
+        say(f"kept in {given.output}")
     print(f"drawn from --seed {seed}")
 
 

@@ -133,6 +133,7 @@ def follow(given: Namespace) -> int:
         answers.append(found.outputs if given.output is not None else {})
     if given.output is not None:
         keep(given.output, together(answers))
+        say(f"kept in {given.output}")
     return 0
 
 
@@ -242,8 +243,11 @@ def _into_a_file(given: Namespace, predictor: Asked, named: list[tuple[AskedSamp
             else:
                 one = next((k for k in kinds if k in ("overlays", "pictures")), "sheet")
                 write_one(path, found, given.write[0] if given.write else one, predictor.scale())
-    if len(named) > 1 and (sheet := cells.sheet()) is not None:
+    sheet = cells.sheet() if len(named) > 1 else None
+    if sheet is not None:
         write_sheet(path, sheet)
+    if given.format == "text" and (sheet is not None or (len(named) == 1 and answers.rows)):
+        say(f"kept in {path}")
     return answers.end()
 
 

@@ -31,7 +31,7 @@ from netdsl.graph import Net
 from netdsl.graph.borrowed import borrowed
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
-from netdsl.text.source import is_library
+from netdsl.text.source import Source, Span, is_library
 
 SYMBOLS = 256
 """Names of sizes that the inputs of a net may have."""
@@ -150,9 +150,18 @@ def _overrides(
     for name, expr in settings.items():
         if name not in known:
             help = did_you_mean(name, known) or (f"its settings are {', '.join(known)}" if known else "it has none")
-            site.error("unknown-setting", f"`{definition.name.id}` has no setting `{name}`", expr.span, help=help)
+            site.error(
+                "unknown-setting", f"`{definition.name.id}` has no setting `{name}`", _of_setting(name, expr), help=help
+            )
     arguments = [syntax.Argument(e.span, syntax.Name(e.span, n), e) for n, e in settings.items() if n in own]
     return parameters.bind(site, definition, arguments, definition.name.span)
+
+
+def _of_setting(name: str, expr: syntax.Expr) -> Span:
+    """The name before the `=` of a `--set`; the value alone where it came another way."""
+    source = expr.span.source
+    option, _, given = source.name.partition(" ")
+    return Span(Source(option, f"{name}={source.text}"), 0, len(name)) if given == name else expr.span
 
 
 def _input_items(site: Site, definition: syntax.Definition) -> list[syntax.InputItem]:

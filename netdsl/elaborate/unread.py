@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import netdsl.elaborate.compared as compared
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.files import Module
 from netdsl.graph import Net
@@ -89,6 +90,7 @@ def warn(site: Site, module: Module, net: Net) -> None:
             nodes = _read((definition,))
             recipes = _read(module.trains.get(definition.name.id, ()))  # what reads a setting there is told otherwise
             _warn_unread(site, _inside(definition, nodes), [*nodes, *recipes])
+            compared.warn(site, definition, nodes, module.let_names)
     if _first_look(site, module.key):
         _warn_unread(site, _at_top(module), _read(module.file.items))
 

@@ -431,3 +431,7 @@ def test_a_word_for_a_setting_that_is_a_number(tmp_path: Path) -> None:
     with pytest.raises(NetError) as caught:
         run(["report", f"{tmp_path}/a.net", "--set", "classes=ten"])
     assert caught.value.diagnostics[0].help == "give it a value such as its own: `--set classes=10`"
+    with pytest.raises(NetError) as caught:
+        run(["report", f"{tmp_path}/a.net", "--set", "clases=3"])
+    assert caught.value.diagnostics[0].span.text == "clases"
+    assert caught.value.diagnostics[0].help == "did you mean `classes`?"

@@ -244,7 +244,7 @@ def test_the_command_keeps_a_sheet_or_an_array(run: Path, tmp_path: Path, capsys
     assert command([*given, "--seed", "5", "-o", str(tmp_path / "a.png")]) == 0
     shown = capsys.readouterr()
     assert "made: [4, 1, 8, 8], from " in shown.out
-    assert shown.out.endswith("drawn from --seed 5\n")
+    assert shown.out.endswith(f"kept in {tmp_path}/a.png\ndrawn from --seed 5\n")
     assert "note: Sample has no use for the weights of `code`" in shown.err
     with Image.open(tmp_path / "a.png") as image:
         assert (image.mode, image.size) == ("L", (102, 102))
