@@ -253,7 +253,8 @@ class Preset(Paired, abstract=True):
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
-        cls.files = f'`{cls.name}("folder")` reads there {cls.place}'
+        if not abstract:
+            cls.files = f'`{cls.name}("folder")` reads there {cls.place}'
 
     def prepare(self) -> None:
         super().prepare()

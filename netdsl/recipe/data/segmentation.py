@@ -1,7 +1,9 @@
 """Published sets of pictures with masks: where their files lie, and which label map says their classes."""
 
+from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Text
+from netdsl.recipe.data.base import Inputs
 from netdsl.recipe.data.masks import Level, PairLayout, Preset
 
 YEAR = {"train": ("train2017",), "validation": ("val2017",)}
@@ -133,18 +135,36 @@ class Davis(Preset):
             raise RuleError(message, field="video", help="leave `shares` and `split` out")
 
 
-class Deepglobe(Preset):
-    """DeepGlobe road extraction (Demir et al., 2018): roads in satellite pictures. Only its `train` has masks."""
+class RoadMasks(Preset, abstract=True):
+    """Masks of roads, of which it follows how these run, and what is left of them with gaps."""
+
+    def beside(self, type: TensorType) -> dict[str, TensorType]:
+        orientation, erased = TensorType(type.spatial, DType.INT), TensorType((1, *type.spatial))
+        return {**super().beside(type), "orientation": orientation, "erased": erased}
+
+    def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (self.input_name(inputs),), ("label",)
+
+
+class Deepglobe(RoadMasks):
+    """DeepGlobe road extraction (Demir et al., 2018): roads in satellite pictures. Only its `train` has masks.
+
+    Fields `orientation` and `erased` are made of the masks, as those of `spacenet` are.
+    """
 
     map = "deepglobe"
     place = PairLayout("train", "train", "_sat", "_mask")
 
 
-class Spacenet(Preset):
+class Spacenet(RoadMasks):
     """SpaceNet 3, roads (Van Etten, Lindenbaum and Bacastow, 2018), as Batra et al. (2019) prepare it for learning.
 
     It is published as lines on a map; their scripts draw these as masks that fade with the distance from a road, of
-    which 0.76 and more says road, and lay them beside pictures of 8 bits in `train` and `val`.
+    which 0.76 and more says road, and lay them beside pictures of 8 bits in `train` and `val`. Fields beside `image`
+    and `label`, made of the label as the network takes it where they are read, are `orientation` `int[height,
+    width]`, in which of 36 directions a road runs within 10 pixels, as of `roads`, and 36 where there is none (masks
+    are thinned to lines, and these to straight pieces, as Batra et al. do), and `erased` `[1, height, width]`, the
+    mask with gaps and with some that are no roads, other ones for each part of a picture.
     """
 
     map = "spacenet"

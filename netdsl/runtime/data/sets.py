@@ -151,6 +151,8 @@ class Request:
     """The fields that are read, or where the declaration settles them all that it gives."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How the samples of training were read, where those of a run are asked for."""
+    read: frozenset[str] = frozenset()
+    """The names of the fields that the net, its losses and its metrics read."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -176,8 +178,9 @@ def load_data(
     shape = tuple(at(extent, sizes) for extent in inputs[name].shape) if name else ()
     picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
     beside = {n: type for n, type in sample.items() if n not in inputs}
-    asked = asked_of(net) if data.open else WantedFields({n: sample[n] for n in inputs}, beside)
-    request = Request(name, shape, picture, asked.at(sizes), facts or {})
+    read = asked_of(net)
+    asked = read if data.open else WantedFields({n: sample[n] for n in inputs}, beside)
+    request = Request(name, shape, picture, asked.at(sizes), facts or {}, frozenset(read.fields))
     dataset: Dataset = loader_of(data).load(data, request)
     dataset.sizes = sizes
     _compare_classes(dataset, request.classes)

@@ -10,6 +10,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.masks import Paired
+from netdsl.recipe.data.segmentation import RoadMasks
 from netdsl.runtime.data.folders import natural
 from netdsl.runtime.data.imagefile import DecodedImage, read_image, stored_size
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
@@ -18,6 +19,7 @@ from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
+from netdsl.runtime.generated.directions import RoadFields
 from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 from netdsl.text.diagnostics import did_you_mean
@@ -50,13 +52,16 @@ class PairDecoder:
     name: str
     picture: Picture
     meaning: Meaning
+    roads: RoadFields | None = None
+    """What is made of the classes of roads."""
 
     def stored(self, index: int) -> Fields:
         scan, labels = read_pair(self.pairs[index], self.meaning)
         return {self.name: unified(scan.planes, scan.white)[0], "label": labels}
 
     def ready(self, sample: Fields) -> Fields:
-        return as_input(sample, self.name, self.picture, ("label",))
+        found = as_input(sample, self.name, self.picture, ("label",))
+        return found if self.roads is None else self.roads(found)
 
 
 def counts_of(pair: Pair, meaning: Meaning) -> PixelCounts:
@@ -168,8 +173,9 @@ def load(data: Paired, request: Request) -> Dataset:
     meaning = meaning_of(data)
     found = divided(data, meaning)
     assert request.picture is not None
+    roads = RoadFields(request.read & {"orientation", "erased"}, data.seed) if isinstance(data, RoadMasks) else None
     splits: dict[str, SampleSplit] = {
-        name: MadeSplit(len(own), PairDecoder(own, request.name, request.picture, meaning))
+        name: MadeSplit(len(own), PairDecoder(own, request.name, request.picture, meaning, roads))
         for name, own in found.splits.items()
     }
     facts = {"colours": meaning.palette} if any(meaning.palette) else {}

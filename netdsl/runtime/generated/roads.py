@@ -79,10 +79,15 @@ def _road(generator: Generator, height: int, width: int) -> tuple[Array, Array]:
     points = (1 - share) ** 2 * first + 2 * share * (1 - share) * middle + share**2 * last
     away, nearest = _nearest(points, height, width)
     steps = np.diff(points, axis=0)
-    degrees = np.degrees(np.arctan2(steps[:, 0], steps[:, 1])) % 360
-    bins = (degrees * DIRECTIONS / 360).astype(np.int64) % DIRECTIONS
+    bins = bins_of(steps)
     thick = generator.uniform(2, 3.5) * max(1.0, min(height, width) / SHORTER)
     return away <= thick, bins[nearest]
+
+
+def bins_of(steps: Array) -> Array:
+    """In which of 36 directions steps `[…, 2]` (down, across) go: from 0, to the right, over 9, downwards."""
+    degrees = np.degrees(np.arctan2(steps[..., 0], steps[..., 1])) % 360
+    return np.asarray((degrees * DIRECTIONS / 360).astype(np.int64) % DIRECTIONS)
 
 
 def _nearest(points: Array, height: int, width: int) -> tuple[Array, Array]:
