@@ -813,10 +813,28 @@ ENDLESS = {"DDPMSample", "Mixtral", "T5Small"}
 and T5Chars."""
 
 
+ALIKE = {
+    "ResNet34": "ResNet18",
+    **dict.fromkeys(("ResNet101", "ResNet152"), "ResNet50"),
+    **dict.fromkeys(("ResNet101V1", "ResNet152V1"), "ResNet50V1"),
+    **dict.fromkeys(("SEResNet101", "SEResNet152"), "SEResNet50"),
+    **dict.fromkeys(("VGG16", "VGG19"), "VGG11"),
+    **dict.fromkeys(("VGG16BN", "VGG19BN"), "VGG11BN"),
+    "DRND38": "DRND22", "DRND105": "DRND54", "DRND38Seg": "DRND22Seg", "FCNResNet101": "FCNResNet50",
+    "DeepLabV3ResNet101": "DeepLabV3ResNet50", "PSPNet101": "PSPNet50", "ViTS16": "ViTB16",
+}  # fmt: skip
+"""Nets of the same rows as another, of other depths: what follows a setting there follows it here."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("path", "net"), [n for n in NETS if n[1] not in {*QUICK, *ENDLESS}], ids=str)
+@pytest.mark.parametrize(("path", "net"), [n for n in NETS if n[1] not in {*QUICK, *ENDLESS, *ALIKE}], ids=str)
 def test_all_specs_follow(path: Path, net: str) -> None:
     assert not list(strays(partial(load, path, net)))
+
+
+def test_only_nets_that_have_a_like_are_left_out() -> None:
+    taken = {name for _, name in NETS} - {*ENDLESS, *ALIKE}
+    assert set(ALIKE.values()) <= taken
 
 
 def test_a_block_whose_sizes_follow_its_input_by_no_term() -> None:
