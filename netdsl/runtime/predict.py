@@ -376,7 +376,7 @@ def named(item: AskedSample, split: str) -> str:
         return named_text(item)
     if isinstance(item, np.ndarray | Mapping):
         return getattr(item, "name", "the arrays") if isinstance(item, Mapping) else "the array"
-    return f"{split} {item}" if isinstance(item, int) else item
+    return f"{split} {item}" if isinstance(item, int) else str(item)
 
 
 def _class_names(samples: SampleReader, asked: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import netdsl
-from netdsl.base.errors import DataError
+from netdsl.base.errors import DataError, RunError
 from netdsl.cli.app import run as command
 from netdsl.recipe import DATA
 from netdsl.runtime.data.captionfile import read_captions
@@ -172,5 +172,14 @@ train N {
     assert numbered.truth == caption(data, 225)
     assert numbered.text == of_file.text
     assert numbered.text.startswith("a ")
+    np.save(tmp_path / "a.npy", picture)
+    said = [predict(run, one, engine="onnx").text for one in (tmp_path / "a.npy", picture, {"image": picture})]
+    assert said == [predict(run, tmp_path / "a.png", engine="onnx").text] * 3
+    for wrong, says in (
+        (-1, "samples are counted from 0"), (True, "a sample is a number in a split, a file, an array"),
+        (None, "not NoneType"), ({"image": picture, "target": np.array([[2, 4]]), "x": picture}, "takes image, target"),
+    ):  # fmt: skip
+        with pytest.raises((DataError, RunError), match=says):
+            predict(run, wrong, engine="onnx")  # type: ignore[arg-type]
     assert command(["train", str(tmp_path / "n.net"), "--engine", "onnx", "--steps", "2", "--quiet"]) == 0
     assert command(["data", "shape_captions(count=30)", "--samples", "2", "-o", str(tmp_path / "s.png")]) == 0

@@ -21,7 +21,7 @@ from netdsl.runtime.generated.blobs import blobs, signed_distance
 from netdsl.runtime.generated.polygons import SPARED, covered, polygons
 from netdsl.runtime.generated.roads import erased as erased_mask
 from netdsl.runtime.generated.roads import roads
-from netdsl.runtime.generated.shapes import WAYS, moving_shapes, shape_classes
+from netdsl.runtime.generated.shapes import WAYS, moving_object, moving_shapes, shape_classes
 
 SIZE = (3, 32, 40)
 TWINS = {
@@ -171,6 +171,13 @@ def test_the_object_is_the_one_of_its_colour() -> None:
         assert (np.abs(others - colour).max(axis=0) > 0.19).all()
         told += 1
     assert told > 20
+
+
+def test_the_first_frame_of_a_film_shows_the_object() -> None:
+    """Film 60 hid it behind another figure, so that there was nothing to fit a net to."""
+    data = DATA["moving_object"](count=400, noise=0.0)
+    frames = [moving_object(data, data.length * film, (3, 48, 48)) for film in (0, 60, 168, 188, 190, 254)]
+    assert [int(frame["label"].any()) for frame in frames] == [1] * 6
 
 
 # ---------------------------------------------------------------- roads

@@ -268,6 +268,12 @@ def test_arrays_that_are_no_input(tmp_path: Path, array: Any, shape: str, messag
         read_sample(Model(net, dict, {}, "m"), str(tmp_path / "a.npy"), None, "test")
 
 
+def test_arrays_whose_sizes_do_not_agree() -> None:
+    net = load_text("net N {\n  input x [H, 2], y [2, H]\n  output z: x -> transpose\n  output w: y\n}").net()
+    with pytest.raises(DataError, match="`y`: H is 4 there, and 3 in an input before it"):
+        read_sample(Model(net, dict, {}, "m"), {"x": np.zeros((3, 2)), "y": np.zeros((2, 4))}, None, "test")
+
+
 @pytest.mark.parametrize("dtype", [">f8", "<f2", "u1", "?", ">i4"])
 @pytest.mark.parametrize("batch", [(), (1,)])
 def test_arrays_of_any_kind_of_number(tmp_path: Path, dtype: str, batch: tuple[int, ...]) -> None:

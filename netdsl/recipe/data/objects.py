@@ -18,11 +18,11 @@ OptionalFilm = Annotated[int | None, OptionKind(IntKind(0))]
 class MovingObject(Figured):
     """Generated pictures: the frames, one by one, of films of moving figures, one of which is the object.
 
-    Fields `image` and `label` `int[height, width]`, 1 where the object is seen, which figures that pass may cover; it
-    differs from all others in colour. Of `count` films of `length` frames whole ones are for training, validation and
-    testing. `film=36` takes the frames of one alone, counted from 0, the first for training and all others for testing:
-    what one-shot segmentation fits a net to, that it has trained on other films (Caelles et al., "One-Shot Video Object
-    Segmentation", 2017).
+    Fields `image` and `label` `int[height, width]`, 1 where the object is seen, which figures that pass may cover, but
+    never wholly in the first frame; it differs from all others in colour. Of `count` films of `length` frames whole
+    ones are for training, validation and testing. `film=36` takes the frames of one alone, counted from 0, the first
+    for training and all others for testing: what one-shot segmentation fits a net to, that it has trained on other
+    films (Caelles et al., "One-Shot Video Object Segmentation", 2017).
     """
 
     size: OptionalSizes = None

@@ -140,6 +140,8 @@ def moving_object(data: MovingObject, index: int, size: Canvas) -> Fields:
     image, colour = ground(generator, size)
     own = actor(generator, data.classes, colour)
     cast = [own, *(_other(generator, data.classes, colour, own) for _ in range(data.figures - 1))]
+    if not _seen(cast, data.classes, height, width).any():  # the first frame shows the object
+        cast = [*cast[1:], own]
     for _ in range(frame):
         for one in cast:
             one.step()
@@ -150,6 +152,12 @@ def moving_object(data: MovingObject, index: int, size: Canvas) -> Fields:
         mask[inside] = one is own
     grain = np.random.default_rng([data.seed, number, frame])
     return {"image": grained(grain, image, data.noise), "label": mask}
+
+
+def _seen(cast: list[Actor], classes: tuple[str, ...], height: int, width: int) -> Array:
+    """Where the first figure is that those drawn later leave uncovered."""
+    own, *others = (one.covers(classes, height, width) for one in cast)
+    return np.asarray(own & ~np.any(others, axis=0)) if others else own
 
 
 def _other(generator: Generator, classes: tuple[str, ...], ground: Array, own: Actor) -> Actor:

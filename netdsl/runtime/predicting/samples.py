@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
+from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
@@ -42,7 +44,7 @@ from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.kept import sizes_of, starts
 from netdsl.text.diagnostics import NetError
 
-AskedSample = str | int | Array | Mapping[str, object] | GivenText
+AskedSample = str | PathLike[str] | int | Array | Mapping[str, object] | GivenText
 """A sample as it is asked for: a file, a number in a split, the numbers themselves (several inputs by name), a text."""
 
 
@@ -143,17 +145,21 @@ class SampleReader:
                 if self.running is not None and set(sample) == {self.running[0]}:
                     return self._read(GivenText(str(sample[self.running[0]])))
                 return self._told(sample, named_text(GivenText(next(v for v in sample.values() if isinstance(v, str)))))
-            return Sample(arrays_given(self.model.net, sample), name=getattr(sample, "name", "the arrays"))
+            return self._given(sample)
         if isinstance(sample, np.ndarray):
             value = self._only("one array")
             return self._as_it_is("the array", as_sample(sample, value, "the array"))
         if self.unfit is not None and not str(sample).endswith(".npy"):
             raise self.unfit
+        if isinstance(sample, bool) or not isinstance(sample, int | str | PathLike):
+            kinds = "a number in a split, a file, an array, or arrays by the names of the inputs"
+            raise RunError(f"a sample is {kinds}, not {type(sample).__name__}")
+        sample = sample if isinstance(sample, int) else fspath(sample)
         if isinstance(sample, int) or (sample.isdecimal() and not Path(sample).exists()):
             return self._numbered(int(sample))
         path = Path(sample)
         if re.fullmatch(r"-\d+", sample) and not path.exists():
-            raise DataError(f"samples are counted from 0: there is none with the number {sample}")
+            return self._numbered(int(sample))
         _require_file(path)
         if path.suffix.lower() == ENDING:
             return self._read(text_in(path))
@@ -171,6 +177,14 @@ class SampleReader:
         made = text_inputs(self.model, self.vocabularies, given)
         return Sample(made.fields, notes=made.notes, name=name, unsaid=made.unsaid)
 
+    def _given(self, arrays: Mapping[str, object]) -> Sample:
+        """Arrays by name; what the net says itself need not be among them."""
+        unsaid = [name for name in self._unsaid if name not in arrays]
+        begins = {k: v for own in unsaid for k, v in begun(self.model, own, self.vocabularies[own]).items()}
+        whole = {**arrays, **begins}
+        fields = arrays_given(self.model.net, whole if whole.keys() == {v.name for v in self.model.net.fed} else arrays)
+        return Sample(fields, name=getattr(arrays, "name", "the arrays"), unsaid=unsaid[-1] if unsaid else "")
+
     def _begun(self, name: str, text: str, called: str) -> Sample:
         """The beginning of a text that is gone on with."""
         assert self.running is not None
@@ -184,7 +198,9 @@ class SampleReader:
         said = {name for own in self._unsaid for name in (own, self.vocabularies[own].mask)}
         read = [value for value in net.fed if value.name not in said]
         if len(read) != 1 or read[0] is not net.fed[0]:
-            raise RunError(f"{what} cannot give the {len(net.fed)} inputs of {net.name}")
+            names = ", ".join(f'"{value.name}": …' for value in net.fed)
+            way = f"name a sample by its number, or from Python all inputs, netdsl.predict(run, {{{names}}})"
+            raise RunError(f"{what} cannot give the {len(net.fed)} inputs of {net.name}: {way}")
         return read[0]
 
     @property
@@ -216,6 +232,8 @@ class SampleReader:
         return resized(found, self.model.net, self.fitting) if self.fitting.sizes else found
 
     def _numbered(self, number: int) -> Sample:
+        if number < 0:
+            raise DataError(f"samples are counted from 0: there is none with the number {number}")
         dataset = self.dataset()
         samples = dataset.split(self.split)
         if number >= len(samples):
@@ -252,7 +270,8 @@ class SampleReader:
     def _as_it_is(self, name: str, array: Array, notes: tuple[str, ...] = ()) -> Sample:
         fields = {self.model.net.fed[0].name: array}
         shown = self._shown(fields)
-        return Sample(fields, notes=notes, name=name, shown=shown, view=None if shown is None else _whole(shown))
+        view = None if shown is None else _whole(shown)
+        return self._speaking(Sample(fields, notes=notes, name=name, shown=shown, view=view))
 
 
 def data_used(
@@ -305,7 +324,14 @@ def arrays_given(net: Net, arrays: Mapping[str, object]) -> dict[str, Array]:
     names = [v.name for v in net.fed]
     if set(arrays) != set(names):
         raise RunError(f"{net.name} takes {', '.join(names)}, not {', '.join(map(str, arrays)) or 'nothing'}")
-    return {v.name: as_sample(np.asarray(arrays[v.name]), v, f"`{v.name}`") for v in net.fed}
+    made = {v.name: as_sample(np.asarray(arrays[v.name]), v, f"`{v.name}`") for v in net.fed}
+    sizes: dict[str, int] = {}
+    for value in net.fed:
+        for axis, size in zip(value.shape, made[value.name].shape[1:], strict=True):
+            if isinstance(axis, Dim) and sizes.setdefault(str(axis), size) != size:
+                known = sizes[str(axis)]
+                raise DataError(f"`{value.name}`: {axis} is {size} there, and {known} in an input before it")
+    return made
 
 
 def _require_file(path: Path) -> None:
