@@ -56,6 +56,8 @@ def _say(found: Convolutionized) -> None:
     fewer = f"{saving.apart / max(1, saving.together):.1f} times fewer"
     costs = f"{saving.apart:,} MACs one by one, {saving.together:,} in one pass, {fewer}"
     say(f"image  {at}: {_by(saving.places)} patches; {costs}")
+    for note in found.notes:
+        say(f"note: {note}", sys.stderr)
     if plan.padded:
         rows = ", ".join(f"`{text}`" for text in dict.fromkeys(node.span.text for node in plan.padded))
         where = "where a patch ends these see padding, and in the middle of an image what lies there"

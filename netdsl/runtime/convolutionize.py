@@ -13,6 +13,7 @@ from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError, keep_apart, kind_of, write_text
+from netdsl.codegen.onnx.weights import start
 from netdsl.dims import at
 from netdsl.graph import Net
 from netdsl.program import Program, load_file
@@ -22,7 +23,7 @@ from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import save_arrays
 from netdsl.runtime.sessions.opening import open_net, run_once
 from netdsl.weights.files import WeightsError
-from netdsl.weights.given import WeightSource, given_weights, weights_of
+from netdsl.weights.given import WeightSource, weights_of
 
 ENDING, WEIGHTS = ".net", ".safetensors"
 PATCHES = 3
@@ -51,6 +52,8 @@ class Convolutionized:
     saving: Saving
     difference: float | None = None
     """The largest difference of scores of a patch from those of the classifier; None without weights."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of the weights, such as those that are not given, and so not kept."""
 
     @property
     def net(self) -> Net:
@@ -84,12 +87,16 @@ def convolutionize(
     if weights is None or beside is None:
         write_text(path, made.text)
         return Convolutionized(made, [path], saved)
-    carried, facts = carried_over(trained, made.net, weights)
-    keep_apart(beside, given_weights(trained, weights).files.values(), WEIGHTS)
-    apart = difference(made, trained, weights_of(trained, weights), carried)
+    given = weights_of(trained, weights)
+    keep_apart(beside, given.given.files.values(), WEIGHTS)
+    whole = {
+        key: start(key, weight, given, 0) for key, weight in trained.weights()
+    }  # both nets without some draw alike
+    apart = difference(made, trained, whole, carried_over(trained, made.net, whole))
     write_text(path, made.text)
-    save_arrays(beside, carried, facts)
-    return Convolutionized(made, [path, beside], saved, apart)
+    kept = {key: array for key, array in whole.items() if key in given}
+    save_arrays(beside, carried_over(trained, made.net, kept), dict(given.given.facts))
+    return Convolutionized(made, [path, beside], saved, apart, tuple(given.notes()))
 
 
 def _keep(path: Path, text: str, beside: Path | None) -> None:
@@ -115,18 +122,16 @@ def opened(file: Path, net: str | None, settings: Mapping[str, str] | None) -> t
     return folder.program(stored), stored["net"], folder.weights
 
 
-def carried_over(old: Net, new: Net, source: WeightSource) -> tuple[dict[str, Array], dict[str, object]]:
-    """The weights of a net under the keys and in the shapes of the one that slides, and what is known of their data.
+def carried_over(old: Net, new: Net, given: Mapping[str, Array]) -> dict[str, Array]:
+    """Weights of a net under the keys and in the shapes of the one that slides.
 
     Layers stand in the same order in both, and the numbers of a matrix in that of its kernel.
     """
-    given = weights_of(old, source)
     pairs = list(zip(old.weights(), new.weights(), strict=True))
     odd = next((key for (key, weight), (_, other) in pairs if weight.elements != other.elements), None)
     if odd is not None:
         raise WeightsError(f"`{odd}` has no counterpart in {new.name}: its numbers are not as many")
-    found = {new_key: given[key].reshape(weight.shape) for (key, _), (new_key, weight) in pairs if key in given}
-    return found, dict(given.given.facts)
+    return {new_key: given[key].reshape(weight.shape) for (key, _), (new_key, weight) in pairs if key in given}
 
 
 def difference(made: Convolutional, old: Net, own: Mapping[str, Array], carried: Mapping[str, Array]) -> float:

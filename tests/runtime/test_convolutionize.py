@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.numpy import save_file
+from safetensors.numpy import load, save_file
 
 import netdsl
 from netdsl.analyzer import analyze
@@ -241,6 +241,21 @@ def test_places_of_windows_lie_on_the_picture_where_they_are(tmp_path: Path) -> 
     assert found.sample.view is not None
     laid = found.sample.view.laid_back(next(iter(found.outputs.values())))
     np.testing.assert_allclose(255 * laid[0, 20:40, 10:90], ramp[20:40, 10:90] + 0.0, atol=1.5)
+
+
+def test_a_part_of_the_weights_is_carried_over_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    (tmp_path / "p.net").write_text(PATCHES)
+    net = netdsl.load(tmp_path / "p.net")
+    weights = {key: value.numpy() for key, value in netdsl.torch_module(net, seed=0).state_dict().items()}
+    save_file({key: value for key, value in weights.items() if "conv" in key}, tmp_path / "part.safetensors")
+    given = ["--weights", str(tmp_path / "part.safetensors"), "--partial", "-o", str(tmp_path / "slid.net")]
+    assert command(["convolutionize", str(tmp_path / "p.net"), *given]) == 0
+    assert "2 of 4 weights stay as initialised: `scores.weight` [4, 216]" in capsys.readouterr().err
+    kept = load((tmp_path / "slid.safetensors").read_bytes())
+    assert kept.keys() == {"conv1.weight", "conv1.bias"}
+    assert all(np.array_equal(value, weights[key]) for key, value in kept.items())
 
 
 def test_weights_of_something_else_are_not_written_over(tmp_path: Path) -> None:

@@ -101,6 +101,13 @@ def weights(m: Mistake) -> Diagnostic | None:
     if m.level not in ("recipe_row", "value") or m.tokens[m.head_at + 1].kind != "LPAR":
         return None
     rest = line_rest(m, m.head.end).strip()
+    labels = [label for label in re.findall(r"(\w+)\s*=", rest) if label not in ("file", "map", "partial")]
+    if labels:
+        message = "a recipe starts from one file, and fills no rows by their labels"
+        options = " ".join(f"--weights {label}=RUN" for label in labels[:2])
+        return m.say(
+            "unexpected-token", message, m.head, help=f"say it where it is trained: `netdsl train … {options}`"
+        )
     message = "settings of weights stand in the brackets of `file`"
     return m.say("unexpected-token", message, m.head, help=f"write `weights file{rest}`")
 
