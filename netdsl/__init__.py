@@ -8,6 +8,7 @@
     module = netdsl.torch_module(net, seed=0)      # that very source, live
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
     step = netdsl.onnx_step(net, seed=0)           # its training step as another
+    change = netdsl.difference(net, netdsl.load("specs/lenet5.net"))  # rows added, removed, changed
     found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.onnx.step import onnx_step, save_step
     from netdsl.codegen.pytorch.module import torch_module
     from netdsl.codegen.pytorch.source import torch_source
+    from netdsl.comparison.difference import difference
     from netdsl.graph import Net
     from netdsl.recipe.weights import Weights
     from netdsl.runtime.convolutionize import convolutionize
@@ -49,6 +51,7 @@ HOMES = {
     "check": "netdsl.surface",
     "convolutionize": "netdsl.runtime.convolutionize",
     "data": "netdsl.runtime.data.handed",
+    "difference": "netdsl.comparison.difference",
     "evaluate": "netdsl.runtime.evaluate",
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",
@@ -90,6 +93,7 @@ __all__ = [
     "check",
     "convolutionize",
     "data",
+    "difference",
     "evaluate",
     "load",
     "load_text",

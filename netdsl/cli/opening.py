@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,15 +50,29 @@ def open_net(
     given: Namespace, rows: GivenRows | None = None, *, trained: bool = False, explained: bool = False
 ) -> Opened:
     """The net that the arguments of a command name. Raises `NetError` where there is none."""
-    from netdsl.analyzer import analyze, check_budgets
     from netdsl.cli.specs import program_of
 
     program = program_of(given.file, dict(given.settings), rows, getattr(given, "recipe", None))
-    net = program.net(given.net, trained)
-    found = Collector([*program.collector.found, *map(_weakened, net.faults)])
-    sizes, batch = getattr(given, "size", {}), getattr(given, "batch", 1)
+    batch = getattr(given, "batch", 1)
     counted = batch if isinstance(batch, int) else 1
-    report = analyze(net, sizes=sizes, batch=counted, explained=explained, collector=found)
+    return open_program(program, given.net, getattr(given, "size", {}), counted, trained=trained, explained=explained)
+
+
+def open_program(
+    program: Program,
+    name: str | None,
+    sizes: Mapping[str, int],
+    batch: int,
+    *,
+    trained: bool = False,
+    explained: bool = False,
+) -> Opened:
+    """A net of a program by name, or its first. Raises `NetError` where there is none."""
+    from netdsl.analyzer import analyze, check_budgets
+
+    net = program.net(name, trained)
+    found = Collector([*program.collector.found, *map(_weakened, net.faults)])
+    report = analyze(net, sizes=sizes, batch=batch, explained=explained, collector=found)
     check_budgets(net, report, found)
     return Opened(net, report, tuple(n for n in program.names if n != net.name), found, program)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.analysis.columns import Column, Form, ReceptiveField, in_rows
 from netdsl.analysis.report import Report, Row, Shape, key
 from netdsl.base.terminal import escaped, printable
+
+if TYPE_CHECKING:
+    from netdsl.comparison.difference import NetDifference
 
 WIDTH = 110
 """Values that fit into a line of this length are written in one."""
@@ -48,9 +51,9 @@ def _plain(value: Any) -> Any:
     return {named: _plain(getattr(value, name)) for name, named in NAMES[kind]}
 
 
-def as_json(report: Report) -> str:
+def as_json(found: Report | NetDifference) -> str:
     """The document as text: short values in one line, the same bytes for the same report."""
-    return escaped(_layout(document(report), "")) + "\n"
+    return escaped(_layout(_plain(found), "")) + "\n"
 
 
 def _layout(value: object, indent: str) -> str:

@@ -43,6 +43,7 @@ READ = (
     "docs/recipes.md",
     "docs/training.md",
     "docs/results.md",
+    "docs/comparing.md",
     "docs/weights.md",
     "docs/tour.md",
     "docs/data.md",

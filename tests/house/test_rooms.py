@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "weights"},
     "program": {"base", "text", "graph", "recipe", "elaborate", "analyzer"},
     "rewriting": {"base", "dims", "ops", "text", "graph", "program"},
+    "comparison": {"base", "dims", "ops", "graph", "analysis", "analyzer"},
     "runtime": {
         "base",
         "dims",
@@ -51,10 +52,10 @@ ROOMS: dict[str, set[str]] = {
         "program",
         "rewriting",
     },
-    "reports": {"base", "text", "analysis"},
+    "reports": {"base", "text", "analysis", "comparison"},
     "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},
     "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "analyzer", "codegen", "program"},
-    "": {"text", "graph", "recipe", "analyzer", "codegen", "runtime", "surface"},
+    "": {"text", "graph", "recipe", "analyzer", "codegen", "comparison", "runtime", "surface"},
     "cli": {
         "base",
         "text",
@@ -63,6 +64,7 @@ ROOMS: dict[str, set[str]] = {
         "analysis",
         "analyzer",
         "codegen",
+        "comparison",
         "program",
         "weights",
         "runtime",

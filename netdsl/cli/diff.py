@@ -1,0 +1,68 @@
+"""`netdsl diff OLD [NEW]`: what is not the same in two nets.
+
+Print the rows that were added, removed and changed, with what that does to parameters, MACs, memory and receptive
+field. OLD and NEW are `.net` files, or files of an earlier revision such as `HEAD~1:unet.net`. With OLD alone it is
+another net of the same file, or the same with other settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import ExitStack
+from pathlib import Path
+
+from netdsl.cli.opening import Opened, open_program
+from netdsl.cli.options import add_choice, add_size, count, pair
+from netdsl.cli.streams import coloured, print_json
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("old", metavar="OLD", help="a `.net` file, or `REVISION:FILE`")
+    parser.add_argument("new", metavar="NEW", nargs="?", help="what it is compared with (default: OLD itself)")
+    add_choice(parser)
+    parser.add_argument("--new-net", metavar="NAME", help="which net of NEW (default: that of --net)")
+    parser.add_argument(
+        "--new-set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="new_settings",
+        help="a setting of the net of NEW alone; may be repeated",
+    )  # fmt: skip
+    add_size(parser)
+    parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
+    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 where the nets differ")
+
+
+def run(given: Namespace) -> int:
+    from netdsl.comparison.difference import compared
+    from netdsl.reports import terminal_width
+    from netdsl.reports.difference import render
+
+    with ExitStack() as stack:
+        old, new = (_opened(given, side, stack) for side in (False, True))
+    found = compared(old.net, new.net, old.report, new.report)
+    width = given.width if given.width is not None else terminal_width()
+    text = render(found, given.format, width=width, color=coloured(sys.stdout))
+    if given.format == "json":
+        print_json(text.rstrip("\n"))
+    else:
+        print(text, end="")
+    sys.stdout.flush()
+    for side in (old, new):
+        side.say(quiet=side is new and given.new is None)
+    return 1 if given.exit_code and not found.equal else 0
+
+
+def _opened(given: Namespace, new: bool, stack: ExitStack) -> Opened:
+    """One of the two nets."""
+    from netdsl.cli.revisions import is_revision, program_at
+    from netdsl.cli.specs import program_of
+
+    name = given.new if new and given.new is not None else given.old
+    net = given.new_net if new and given.new_net is not None else given.net
+    settings = {**dict(given.settings), **(dict(given.new_settings) if new else {})}
+    if is_revision(name):
+        program = stack.enter_context(program_at(name, settings))
+    else:
+        program = program_of(Path(name), settings)
+    return open_program(program, net, given.size, given.batch)

@@ -1,0 +1,211 @@
+"""What became of each row of a net in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from netdsl.analysis.columns import in_totals
+from netdsl.analysis.report import Port, Report, Shape
+from netdsl.analysis.settings import layer_text, value_text
+from netdsl.analyzer import analyze
+from netdsl.base.record import anew, entity, keyed
+from netdsl.comparison.alignment import RowPair, RowTree, aligned, items
+from netdsl.comparison.signature import Interning, common_symbols, equal
+from netdsl.comparison.wiring import Wiring
+from netdsl.graph import Block, Net
+
+VERSION = 1
+"""Of the document's form: it grows when a key changes its meaning or goes."""
+
+
+@keyed
+class RowSide:
+    """A row in one of the two nets."""
+
+    path: str
+    layer: str
+    """As its author would write it."""
+    line: int
+    outputs: tuple[Shape, ...] = ()
+    params: int = 0
+    macs: int | None = 0
+    """None where its operation does not state them."""
+    activation_bytes: int = 0
+    receptive_field: tuple[int, ...] = ()
+    """The largest over the phases, along each axis; () where it is not known."""
+
+
+@keyed
+class RowDifference:
+    """A row that was added, removed or changed, or that has other numbers because of those before it."""
+
+    status: str
+    """`added`, `removed`, `changed` or `affected`."""
+    depth: int
+    old: RowSide | None
+    new: RowSide | None
+    what: tuple[str, ...] = ()
+    """In which way it was changed: `settings`, `inputs`, `frozen`, `weights`; of a block `inside`."""
+    like: str = ""
+    """The path of an earlier block that was changed in the same way; its rows are not told of again."""
+
+
+@keyed
+class NetDifference:
+    """All that is not the same in two nets."""
+
+    version: int = VERSION
+    old: str
+    new: str
+    equal: bool
+    """Whether the graphs are equal, up to the names in them and to what is written as a block."""
+    totals: dict[str, tuple[Any, Any]] = anew(factory=dict)
+    """Old and new number by the name of each total."""
+    rows: tuple[RowDifference, ...] = ()
+    """In the order in which they run; none where the graphs are equal."""
+    ports: tuple[str, ...] = ()
+    """What is another one about inputs and outputs."""
+
+    def counted(self, status: str) -> int:
+        """How many rows have a status, blocks that were changed inside left out."""
+        return sum(r.status == status and r.what != ("inside",) and not r.like for r in self.rows)
+
+
+def difference(old: Net, new: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> NetDifference:
+    """Compare two nets at the same sizes. Raises `NetError` for sizes that one of them cannot take."""
+    before, after = (analyze(net, sizes=sizes, batch=batch) for net in (old, new))
+    return compared(old, new, before, after)
+
+
+def compared(old: Net, new: Net, before: Report, after: Report) -> NetDifference:
+    """Two nets with their reports."""
+    return Comparing(old, new, before, after).made()
+
+
+@entity
+class Comparing:
+    """Two nets with their reports."""
+
+    old: Net
+    new: Net
+    before: Report
+    after: Report
+    shown: dict[tuple[int, int], str] = anew(factory=dict)
+    """The bodies of blocks that were told of, with the path where."""
+
+    def made(self) -> NetDifference:
+        totals = {
+            c.name: (getattr(self.before.totals, c.name), getattr(self.after.totals, c.name)) for c in in_totals()
+        }
+        names = _titles(self.before, self.after)
+        if equal(self.old, self.new):
+            return NetDifference(old=names[0], new=names[1], equal=True, totals=totals)
+        interning = Interning()
+        one, other = (
+            items(net, {r.path: r for r in report.rows}, interning, common_symbols(net))
+            for net, report in ((self.old, self.before), (self.new, self.after))
+        )
+        pairs = aligned(one, other)
+        wiring = Wiring(self.old, self.new, pairs)
+        rows = tuple(self.rows(pairs, wiring, 0))
+        ports = tuple(self.ports(wiring))
+        return NetDifference(old=names[0], new=names[1], equal=False, totals=totals, rows=rows, ports=ports)
+
+    # ------------------------------------------------------------ rows
+
+    def rows(self, pairs: Sequence[RowPair], wiring: Wiring, depth: int) -> Iterator[RowDifference]:
+        """The differences of two bodies."""
+        for pair in pairs:
+            yield from self.row(pair, wiring, depth)
+
+    def row(self, pair: RowPair, wiring: Wiring, depth: int) -> Iterator[RowDifference]:
+        old, new = pair
+        sides: dict[str, Any] = {"depth": depth, "old": old and self.side(old, self.old)}
+        sides["new"] = new and self.side(new, self.new)
+        if old is None or new is None:
+            yield RowDifference(status="added" if old is None else "removed", **sides)
+            return
+        ways = [*_ways(old, new), *(["inputs"] * (not wiring.reads_alike(old.node, new.node)))]
+        inside = list(self.inside(old, new, depth)) if old.inside and new.inside else []
+        like = self.shown.get(_bodies(old, new), "") if old.inside else ""
+        ways += ["inside"] * (any(r.status != "affected" for r in inside) or bool(like))
+        if ways:
+            yield RowDifference(status="changed", what=tuple(ways), like=like, **sides)
+        elif _numbers(sides["old"]) != _numbers(sides["new"]):
+            yield RowDifference(status="affected", **sides)
+        if ways and old.inside and not like:
+            self.shown[_bodies(old, new)] = new.path
+        yield from inside
+
+    def inside(self, old: RowTree, new: RowTree, depth: int) -> Iterator[RowDifference]:
+        """What differs in two blocks, unless that was told of two others with the same bodies."""
+        assert isinstance(old.node.op, Block)
+        assert isinstance(new.node.op, Block)
+        if _bodies(old, new) not in self.shown:
+            pairs = aligned(old.inside, new.inside)
+            yield from self.rows(pairs, Wiring(old.node.op.body, new.node.op.body, pairs), depth + 1)
+
+    def side(self, item: RowTree, net: Net) -> RowSide:
+        text, line, row = layer_text(item.node, net.written), item.node.span.line, item.row
+        if row is None:
+            return RowSide(path=item.path, layer=text, line=line)
+        seen = row.receptive_field
+        return RowSide(
+            path=item.path, layer=text, line=line, outputs=row.outputs, params=row.params, macs=row.macs,
+            activation_bytes=row.activation_bytes, receptive_field=seen.size if seen else (),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ inputs and outputs
+
+    def ports(self, wiring: Wiring) -> Iterator[str]:
+        """What is said of inputs and outputs."""
+        yield from _of_ports("input", self.before.inputs, self.after.inputs)
+        yield from _of_ports("output", self.before.outputs, self.after.outputs)
+        for one, other in zip(self.old.outputs, self.new.outputs, strict=False):
+            if not wiring.alike(one.value, other.value):
+                yield f"output `{other.name}` comes from another row"
+
+
+def _titles(old: Report, new: Report) -> tuple[str, str]:
+    """What the two nets are called, with the settings in which they differ."""
+    found = []
+    for one, other in ((old, new), (new, old)):
+        own = [f"{k}={value_text(v)}" for k, v in one.settings.items() if other.settings.get(k) != v]
+        found.append(f"{one.net}({', '.join(own)})" if own and old.net == new.net else one.net)
+    return found[0], found[1]
+
+
+def _of_ports(what: str, old: Sequence[Port], new: Sequence[Port]) -> Iterator[str]:
+    for one, other in zip(old, new, strict=False):
+        if (one.shape, one.numbers) != (other.shape, other.numbers):
+            yield f"{what} {_port(one)} is {_port(other)} now"
+    yield from (f"{what} {_port(port)} is gone" for port in old[len(new) :])
+    yield from (f"{what} {_port(port)} is new" for port in new[len(old) :])
+
+
+def _ways(old: RowTree, new: RowTree) -> Iterator[str]:
+    """In which ways a layer itself was changed."""
+    if not old.inside and old.number != new.number and (old.node.frozen, old.node.shares is None) == (
+        new.node.frozen, new.node.shares is None
+    ):  # fmt: skip
+        yield "settings"
+    if old.node.frozen != new.node.frozen:
+        yield "frozen"
+    if (old.node.shares is None) != (new.node.shares is None):
+        yield "weights"
+
+
+def _bodies(old: RowTree, new: RowTree) -> tuple[int, int]:
+    assert isinstance(old.node.op, Block)
+    assert isinstance(new.node.op, Block)
+    return id(old.node.op.body), id(new.node.op.body)
+
+
+def _numbers(side: RowSide) -> tuple[object, ...]:
+    return side.outputs, side.params, side.macs, side.activation_bytes, side.receptive_field
+
+
+def _port(port: Port) -> str:
+    numbers = "" if port.numbers == "float" else f"{port.numbers} "
+    return f"`{port.name}` {numbers}[{', '.join(map(str, port.shape))}]"
