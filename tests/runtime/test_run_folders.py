@@ -155,7 +155,7 @@ def test_only_the_files_of_the_run_are_replaced(finished: Path, tmp_path: Path) 
 
 def test_a_run_stopped_before_its_first_checkpoint(finished: Path, tmp_path: Path) -> None:
     kept = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("*.safetensors", "*.jsonl"))
-    with pytest.raises(RunError, match="stopped before its first checkpoint: replace it with --overwrite"):
+    with pytest.raises(RunError, match="which has no checkpoint yet: replace it with --overwrite"):
         run(small(), kept)
     assert run(small(), kept, overwrite=True).weights.exists()
 

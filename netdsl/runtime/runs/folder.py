@@ -98,7 +98,7 @@ class RunFolder:
             self.stored()  # what can be read as a run is one
             self.require_own()
         elif found:
-            rest = "" if CHECKPOINT in found else ", which was stopped before its first checkpoint"
+            rest = "" if CHECKPOINT in found else ", which has no checkpoint yet"
             way = "go on with it by --resume, " if CHECKPOINT in found else ""
             raise RunError(
                 f"{self.path} holds a run already{rest}: {way}replace it with --overwrite, or choose another folder"
