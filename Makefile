@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint check check-slow check-cuda fuzz mutations format golden docs wheel benchmarks clean
+.PHONY: help install demo test lint check check-slow check-cuda fuzz mutations format golden docs zoo wheel benchmarks clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -53,6 +53,10 @@ golden: $(STAMP) ## Refresh golden files after looking at the difference
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -m "not slow"
 
 docs: $(STAMP) ## Regenerate the reference pages from the registry
+	$(BIN)/python -m netdsl.reference docs
+
+zoo: $(STAMP) ## Train the nets of specs that learn here and draw what they say: NET=LeNet, AGAIN=1, ENGINE=onnx
+	$(BIN)/python -m netdsl.zoo docs $(NET:%=--net %) $(AGAIN:%=--again) $(ENGINE:%=--engine %)
 	$(BIN)/python -m netdsl.reference docs
 
 wheel: $(STAMP) ## Build the wheel

@@ -1,8 +1,8 @@
 """The reference pages, made from what the code states: `python -m netdsl.reference docs` rewrites them.
 
 `docs/operations.md` comes from the registry of operations, the declarations of recipes and the standard library,
-`docs/errors.md` from the tests that show texts and messages, `docs/zoo.md` from the texts in `specs`, their reports and
-what others count, `docs/report.schema.json` from the report's classes.
+`docs/errors.md` from the tests that show texts and messages, `docs/zoo.md` from the texts in `specs`, their reports,
+what others count and what `make zoo` keeps in `docs/zoo`, `docs/report.schema.json` from the report's classes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def pages(docs: Path) -> dict[str, str]:
     return {
         "operations.md": operations_page(),
         "errors.md": errors_page(docs.resolve().parent / "tests" / "language"),
-        "zoo.md": zoo_page(docs.resolve().parent / "specs"),
+        "zoo.md": zoo_page(docs, docs.resolve().parent / "specs"),
         "report.schema.json": json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n",
     }
 

@@ -4,7 +4,7 @@ others count, and what they say after they were trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from netdsl.analysis.report import Report
@@ -12,10 +12,12 @@ from netdsl.analyzer import analyze
 from netdsl.graph import Net
 from netdsl.program import Program, load_file
 from netdsl.reference.counted import CountedElsewhere, counted_elsewhere
+from netdsl.reference.shown import FOLDER, UNDRAWN, LessonShown, read_shown
 
 HEAD = """# Zoo
 
-<!-- Made by `python -m netdsl.reference docs` from the texts in `specs`, their reports, and `specs/references.csv`. -->
+<!-- Made by `python -m netdsl.reference docs` from the texts in `specs`, their reports, `specs/references.csv` and
+`docs/zoo/made.json`. -->
 
 Every network that comes with netdsl: where it is from, what it was held against and what its report counts, for one
 sample of the size that stands beside it, and which sizes it takes. The field is the receptive field of the last layer,
@@ -29,26 +31,30 @@ come to, `tests/references` a module written from the paper, `built` such a modu
 `formula` arithmetic on paper, for nets that no one else has. `equal` is both numbers to the last digit; parameters
 alone where the source has no MACs. Below a table stand counts with other settings and sizes, which the tests hold in
 the same way.
+
+Below that stands what a net says after it was trained here, for those whose recipe has data that come along or are
+drawn: the command that trains it, its loss and metrics on the test split, and some samples of that split. A class is
+said with its share, and what it is where that is wrong; of masks there is the picture, what is labelled and what is
+said. `make zoo` trains and draws what has changed, `make zoo NET=LeNet AGAIN=1` one anew.
 """
 COLUMNS = "| net | input | sizes | parameters | MACs | field | recipes | reference |\n|---|---|---|--:|--:|--:|---|---|"
 OTHERS = "| net | with | parameters | MACs | reference |\n|---|---|--:|--:|---|"
 
 
-def zoo_page(specs: Path) -> str:
-    """The page, of every text in the folder `specs` in the order of their names."""
-    counted = counted_elsewhere(specs)
-    return "\n".join([HEAD, *(_family(path, [c for c in counted if c.file == path.stem]) for path in _texts(specs))])
+def zoo_page(docs: Path, specs: Path) -> str:
+    """The page, of every text in the folder `specs` in the order of their names; pictures lie in `docs`."""
+    counted, shown = counted_elsewhere(specs), read_shown(docs / FOLDER)
+    return "\n".join([HEAD, *(_family(path, counted, shown) for path in sorted(specs.glob("*.net")))])
 
 
-def _texts(specs: Path) -> list[Path]:
-    return sorted(specs.glob("*.net"))
-
-
-def _family(path: Path, counted: Sequence[CountedElsewhere]) -> str:
+def _family(path: Path, all_counted: Sequence[CountedElsewhere], all_shown: Mapping[str, LessonShown]) -> str:
+    counted = [c for c in all_counted if c.file == path.stem]
+    shown = {name: one for name, one in all_shown.items() if one.file == path.stem}
     text = path.read_text(encoding="utf-8")
     program = load_file(path)
     lines = f"`specs/{path.name}`, {len(text.splitlines())} lines."
     parts = [f"## {path.stem}", "", *_head(text), "", lines, "", COLUMNS, *_rows(program, counted), *_others(counted)]
+    parts += [line for name in program.names for line in _said(name, shown)]
     return "\n".join([*parts, ""])
 
 
@@ -78,6 +84,21 @@ def _others(counted: Sequence[CountedElsewhere]) -> Iterator[str]:
         said = ", ".join(f"`{name}={value}`" for name, value in (*other.settings, *other.sizes))
         cells = (said, _counts(other.params, other.frozen), "–" if other.macs is None else f"{other.macs:,}")
         yield " | ".join((f"| `{other.net}`", *cells, f"{other.source} |"))
+
+
+def _said(net: str, shown: Mapping[str, LessonShown]) -> Iterator[str]:
+    """What a net said after it was trained by each recipe: the numbers, a picture, lines of text."""
+    if net in UNDRAWN and net not in shown:
+        yield from ("", f"`{net}` has no picture yet: `make zoo NET={net}` trains and draws it.")
+    for name, one in shown.items():
+        if one.net != net:
+            continue
+        scores = ", ".join(f"{metric} {value:.3g}" for metric, value in (*one.metrics.items(), ("loss", one.loss)))
+        yield from ("", f"`{one.command}`: {scores} on {one.samples:,} samples after {one.epochs} epochs.", "")
+        if one.picture:
+            yield f"![{name} after training]({FOLDER}/{name}.png)"
+        if one.lines:
+            yield from ("```text", *(line.rstrip().replace("`" * 3, "` ` `") for line in one.lines), "```")
 
 
 def compared(report: Report, counted: Sequence[CountedElsewhere]) -> str:

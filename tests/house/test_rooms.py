@@ -55,6 +55,7 @@ ROOMS: dict[str, set[str]] = {
     "reports": {"base", "text", "analysis", "comparison"},
     "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},
     "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "analyzer", "codegen", "program"},
+    "zoo": {"base", "ops", "text", "graph", "recipe", "program", "weights", "runtime", "reference"},
     "": {"text", "graph", "recipe", "analyzer", "codegen", "comparison", "runtime", "surface"},
     "cli": {
         "base",
@@ -104,7 +105,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "torch": ("codegen/pytorch/module.py", "weights/pickled.py", "runtime/"),
     "onnx": ("codegen/onnx/", "runtime/"),
     "onnxruntime": ("runtime/",),
-    "numpy": ("base/arrays.py", "codegen/onnx/", "weights/", "runtime/", *MEASURING, "cli/predict.py"),
+    "numpy": ("base/arrays.py", "codegen/onnx/", "weights/", "runtime/", "zoo/", *MEASURING, "cli/predict.py"),
     "pydantic": ("analysis/report.py",),
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
@@ -270,7 +271,14 @@ def test_light_commands_import_no_slow_library(arguments: list[str]) -> None:
 def test_a_report_makes_no_dataclass(path: Path) -> None:
     """Its rooms have records instead, which are made in a twentieth of the time (`netdsl/base/record.py`)."""
     early = [n.module for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ImportFrom)]
-    assert "dataclasses" not in early or room(module(path)) in {"codegen", "passes", "weights", "runtime", "reference"}
+    assert "dataclasses" not in early or room(module(path)) in {
+        "codegen",
+        "passes",
+        "weights",
+        "runtime",
+        "reference",
+        "zoo",
+    }
 
 
 def test_the_package_imports_nothing_by_itself() -> None:

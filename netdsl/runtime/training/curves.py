@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.runtime.pictures.figures import figure_of, write_figure
 from netdsl.runtime.training.progress import losses_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write `curves.png`: the loss (of each part of the recipe), and a panel a metric, for training and validation."""
+    """Write `curves.png`."""
+    write_figure(path, curves_of(name, history))
+
+
+def curves_of(name: str, history: Sequence[Mapping[str, Any]]) -> Figure:
+    """The loss (of each part of the recipe), and a panel a metric, for training and validation."""
     from matplotlib.ticker import MaxNLocator
 
     parts = [p for p in (("train", "-"), ("validation", "--")) if history[-1][p[0]] is not None]
@@ -28,7 +36,7 @@ def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> 
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
         panel.legend()
-    write_figure(path, figure)
+    return figure
 
 
 def _value(row: Mapping[str, Any], split: str, what: str) -> float | None:
