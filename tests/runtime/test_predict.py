@@ -274,6 +274,14 @@ def test_arrays_whose_sizes_do_not_agree() -> None:
         read_sample(Model(net, dict, {}, "m"), {"x": np.zeros((3, 2)), "y": np.zeros((2, 4))}, None, "test")
 
 
+def test_an_array_of_a_size_that_the_net_does_not_take() -> None:
+    net = load_text("net N {\n  input x [2, H]\n  output y: conv(3, 5)\n}").net()
+    model = Model(net, dict, {}, "m")
+    assert read_sample(model, np.zeros((2, 5)), None, "test").fields["x"].shape == (1, 2, 5)
+    with pytest.raises(RunError, match="N cannot take H = 4: it needs any size from 5"):
+        read_sample(model, np.zeros((2, 4)), None, "test")
+
+
 @pytest.mark.parametrize("dtype", [">f8", "<f2", "u1", "?", ">i4"])
 @pytest.mark.parametrize("batch", [(), (1,)])
 def test_arrays_of_any_kind_of_number(tmp_path: Path, dtype: str, batch: tuple[int, ...]) -> None:

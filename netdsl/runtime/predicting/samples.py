@@ -126,7 +126,10 @@ class SampleReader:
         """A sample by number in a split, from a file, or of numbers; `RunError` says what is wrong with it."""
         found = self._read(sample)
         found.fields |= starts(self.model.net, found.fields)
-        self._ranges(sizes_of(self.model.net, found.fields)).check(found.fields)
+        sizes = sizes_of(self.model.net, found.fields)
+        if self.fitting.tile is None:
+            check_sizes(self.model.net, sizes)
+        self._ranges(sizes).check(found.fields)
         return found
 
     def _ranges(self, sizes: dict[str, int]) -> Ranges:
