@@ -8,21 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FOLDER, FILE, FORMAT = "zoo", "made.json", "netdsl zoo 1"
-UNDRAWN: tuple[str, ...] = (
-    "DRND22Seg",
-    "DeepLabV3PlusXception65",
-    "FCN16s",
-    "FCN32s",
-    "FCN8s",
-    "FrameLabels",
-    "GPTChars",
-    "PatchNet",
-    "PolygonShapes",
-    "RoadAudit",
-    "StackedHourglass",
-    "T5Chars",
-    "WhisperChars",
-)
+UNDRAWN: tuple[str, ...] = ()
 """Nets with a small recipe that nobody has had drawn yet."""
 
 

@@ -25,6 +25,7 @@ SETTINGS = {
     "DRND22Seg": "width=2 classes=2",
     "DRND38Seg": "width=2 classes=2",
     "ERFNet": BLOBS,
+    "ERFNetEncoder": BLOBS,
     "FCN32s": f"{BLOBS} hidden=128",
     "FCN16s": f"{BLOBS} hidden=128",
     "FCN8s": f"{BLOBS} hidden=128",

@@ -10,14 +10,15 @@ from pathlib import Path
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.graph.form import printed
+from netdsl.recipe.weights import Weights
 from netdsl.runtime.runs.folder import WEIGHTS, RunFolder
 from netdsl.runtime.runs.recipes import describe, plan_of, recipe_json
 from netdsl.runtime.train import train
 from netdsl.weights.given import WeightSource
 from netdsl.zoo.lessons import Lesson
 
-PARENTS = {"OSVOS-small_one_frame": "OSVOS"}
-"""Lessons that start from the weights of another."""
+PARENTS = {"OSVOS-small_one_frame": "OSVOS", "PolygonShapes": "FirstVertexShapes"}
+"""Lessons that start from the weights of another, as far as they have them."""
 MEMBERS = {"BlobsEnsemble": ("WiderDeepLabBlobs", "abcd")}
 """Nets that are put together of runs of another from several seeds, each under a label."""
 
@@ -55,11 +56,14 @@ class School:
             return Trained(lesson.load(), {label: run / WEIGHTS for label, run in zip(labels, runs, strict=True)})
         return Trained(self._run(lesson))
 
+    def _of_parent(self, name: str) -> Weights:
+        return Weights(str(self._run(self.lessons[name]) / WEIGHTS), partial=True)
+
     def _run(self, lesson: Lesson, seed: int = 0) -> Path:
         """The folder of a run that has ended."""
         folder = self.folder / (f"{lesson.name}-{seed}" if seed else lesson.name)
         net = lesson.load()
-        weights = self._run(self.lessons[PARENTS[lesson.name]]) / WEIGHTS if lesson.name in PARENTS else None
+        weights = self._of_parent(PARENTS[lesson.name]) if lesson.name in PARENTS else None
         if RunFolder(folder).checkpoint.exists() and not self.again:
             try:
                 train(net, folder, resume=True, device="cpu", engine=self.engine, seed=seed)
