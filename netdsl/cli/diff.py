@@ -11,10 +11,15 @@ import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netdsl.cli.opening import Opened, open_program
 from netdsl.cli.options import add_choice, add_size, count, pair
 from netdsl.cli.streams import coloured, print_json
+from netdsl.text.diagnostics import NetError
+
+if TYPE_CHECKING:
+    from netdsl.program import Program
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,7 +44,7 @@ def run(given: Namespace) -> int:
     from netdsl.reports.difference import render
 
     with ExitStack() as stack:
-        old, new = (_opened(given, side, stack) for side in (False, True))
+        old, new = _opened(given, stack)
     found = compared(old.net, new.net, old.report, new.report)
     width = given.width if given.width is not None else terminal_width()
     text = render(found, given.format, width=width, color=coloured(sys.stdout))
@@ -53,16 +58,29 @@ def run(given: Namespace) -> int:
     return 1 if given.exit_code and not found.equal else 0
 
 
-def _opened(given: Namespace, new: bool, stack: ExitStack) -> Opened:
-    """One of the two nets."""
+def _opened(given: Namespace, stack: ExitStack) -> tuple[Opened, Opened]:
+    """The two nets, at the same sizes where both take them: those of the first are for the second as well."""
+    programs = [_program(given, new, stack) for new in (False, True)]
+    names = given.net, given.new_net if given.new_net is not None else given.net
+    nets = [program.net(name, trained=False) for program, name in zip(programs, names, strict=True)]
+    known = {symbol for net in nets for symbol in net.symbols}
+    asked = [{s: n for s, n in given.size.items() if s in net.symbols or s not in known} for net in nets]
+    old = open_program(programs[0], names[0], asked[0], given.batch)
+    found = [old.report.at[s] for s in nets[0].symbols]
+    alike = dict(zip(nets[1].symbols, found, strict=False)) | asked[1]
+    try:
+        return old, open_program(programs[1], names[1], alike, given.batch)
+    except NetError:
+        return old, open_program(programs[1], names[1], asked[1], given.batch)
+
+
+def _program(given: Namespace, new: bool, stack: ExitStack) -> Program:
+    """The text of one of the two nets."""
     from netdsl.cli.revisions import is_revision, program_at
     from netdsl.cli.specs import program_of
 
     name = given.new if new and given.new is not None else given.old
-    net = given.new_net if new and given.new_net is not None else given.net
     settings = {**dict(given.settings), **(dict(given.new_settings) if new else {})}
     if is_revision(name):
-        program = stack.enter_context(program_at(name, settings))
-    else:
-        program = program_of(Path(name), settings)
-    return open_program(program, net, given.size, given.batch)
+        return stack.enter_context(program_at(name, settings))
+    return program_of(Path(name), settings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from netdsl.base.errors import RunError
@@ -14,6 +16,9 @@ from netdsl.text.limits import BYTES, USES
 from netdsl.text.parser import read_text
 
 SECONDS = 60
+LINK = "120000"
+"""The mode of a link."""
+USED = re.compile(r'^\s*use\s+"([^"\n]+)"', re.MULTILINE)
 
 
 def is_revision(name: str) -> bool:
@@ -28,20 +33,21 @@ def program_at(name: str, settings: dict[str, str]) -> Iterator[Program]:
     revision, _, file = name.partition(":")
     if revision.startswith("-"):
         raise RunError(f"`{revision}` is no revision: write `HEAD~1:{file}`")
-    top = Path(_git("rev-parse", "--show-toplevel").decode().strip())
-    place = Path(file).resolve()
-    if not place.is_relative_to(top.resolve()):
-        raise RunError(f"{file} lies outside the repository {top}")
-    path = place.relative_to(top.resolve())
+    inside = _git("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").strip("\n")
+    path = PurePosixPath(os.path.normpath(os.path.join(inside, os.path.relpath(file))))
+    if path.is_absolute() or path.parts[:1] == ("..",):
+        raise RunError(f"{file} lies outside the repository")
     commit = _commit(revision)
-    if path.as_posix() not in _listed(commit, path):
-        raise RunError(f"{revision} has no file {path.as_posix()}")
+    data = _text(commit, path)
+    if data is None:
+        raise RunError(f"{revision} has no file {path}")
     with TemporaryDirectory(prefix="netdsl-") as folder:
-        for other in _texts(commit, path):
+        source = read_text(data, name, Path(folder, path))
+        for other, held in _used(commit, path, source.text).items():
             kept = Path(folder, other)
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(_shown(commit, other))
-        yield load_source(read_text(_shown(commit, path.as_posix()), name, Path(folder, path)), settings)
+            kept.write_bytes(held)
+        yield load_source(source, settings)
 
 
 def _commit(revision: str) -> str:
@@ -51,23 +57,30 @@ def _commit(revision: str) -> str:
         raise RunError(f"there is no revision `{revision}` here: `git log` lists them") from None
 
 
-def _texts(commit: str, path: Path) -> list[str]:
-    """The other texts beside and below a file at a revision."""
-    return [name for name in _listed(commit, path) if name.endswith(".net") and name != path.as_posix()][:USES]
+def _used(commit: str, path: PurePosixPath, text: str) -> dict[PurePosixPath, bytes]:
+    """The texts that a text uses, and those that these use, as they were."""
+    found: dict[PurePosixPath, bytes] = {}
+    left = [(path, text)]
+    while left and len(found) < USES:
+        user, words = left.pop()
+        for named in USED.findall(words):
+            other = PurePosixPath(os.path.normpath(user.parent / named))
+            data = None if other in found or other.parts[:1] == ("..",) else _text(commit, other)
+            if data is not None:
+                found[other] = data
+                left.append((other, data.decode("utf-8", "replace")))
+    return found
 
 
-def _listed(commit: str, path: Path) -> list[str]:
-    """The files beside and below a file at a revision, from the top of the repository."""
-    folder = "" if path.parent == Path() else f"{path.parent.as_posix()}/"
-    listed = _git("ls-tree", "-r", "-z", "--full-tree", "--name-only", commit, *(["--", folder] if folder else []))
-    return listed.decode("utf-8", "replace").split("\0")
-
-
-def _shown(commit: str, path: str) -> bytes:
-    size = int(_git("cat-file", "-s", f"{commit}:{path}"))
-    if size > BYTES:
+def _text(commit: str, path: PurePosixPath) -> bytes | None:
+    """What a file held; None where there was none, or something else than a file."""
+    listed = _git("ls-tree", "-z", "--full-tree", "-l", commit, "--", f":(literal){path}").decode("utf-8", "replace")
+    fields = listed.partition("\t")[0].split()
+    if len(fields) != 4 or fields[1] != "blob" or fields[0] == LINK:
+        return None
+    if int(fields[3]) > BYTES:
         raise RunError(f"{path} holds more than {BYTES:,} bytes at {commit[:12]}")
-    return _git("cat-file", "blob", f"{commit}:{path}")
+    return _git("cat-file", "blob", fields[2])
 
 
 def _git(*arguments: str) -> bytes:

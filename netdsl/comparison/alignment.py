@@ -14,8 +14,8 @@ from netdsl.comparison.signature import Interning
 from netdsl.dims import Extent
 from netdsl.graph import Block, Graph, Node, joined
 
-MOST_PAIRS = 4_000_000
-"""Bodies with more pairs of rows are compared by name alone."""
+MOST_PAIRS = 250_000
+"""In bodies with more pairs of rows the longest runs of equal rows come first."""
 SAME, CALLED = 3.0, 1.0
 KIND = 1.0
 INSIDE = 2.0
@@ -81,8 +81,10 @@ def _same(one: RowTree, other: RowTree) -> bool:
 
 
 def _paired(old: Sequence[RowTree], new: Sequence[RowTree]) -> list[RowPair]:
-    if not old or not new or len(old) * len(new) > MOST_PAIRS:
-        return list(_by_name(old, new))
+    if not old or not new:
+        return [*((o, None) for o in old), *((None, n) for n in new)]
+    if len(old) * len(new) > MOST_PAIRS:
+        return list(_by_runs(old, new))
     scores = _scores(old, new)
     found: list[RowPair] = []
     i, j = len(old), len(new)
@@ -122,13 +124,22 @@ def _likeness(one: RowTree, other: RowTree) -> float:
     return KIND / 2 + INSIDE * common / most + called / 2
 
 
-def _by_name(old: Sequence[RowTree], new: Sequence[RowTree]) -> Iterator[RowPair]:
-    """Pairs of what is called the same, for bodies too large to compare row by row."""
-    left = {item.node.name: item for item in new}
-    for item in old:
-        other = left.get(item.node.name)
-        if other is not None and _likeness(item, other):
-            yield item, left.pop(item.node.name)
-        else:
-            yield item, None
-    yield from ((None, item) for item in left.values())
+def _by_runs(old: Sequence[RowTree], new: Sequence[RowTree]) -> Iterator[RowPair]:
+    """The longest run of equal rows, then what lies before and behind it."""
+    from difflib import SequenceMatcher  # late: few nets need it
+
+    found = SequenceMatcher(None, [o.number for o in old], [n.number for n in new], autojunk=False).find_longest_match()
+    if not found.size:
+        yield from _rest(old, new)
+        return
+    yield from _paired(old[: found.a], new[: found.b])
+    yield from zip(old[found.a :][: found.size], new[found.b :][: found.size], strict=True)
+    yield from _paired(old[found.a + found.size :], new[found.b + found.size :])
+
+
+def _rest(old: Sequence[RowTree], new: Sequence[RowTree]) -> Iterator[RowPair]:
+    """Rows of which none are equal: by place, as far as they can be the same."""
+    for one, other in zip(old, new, strict=False):
+        yield from [(one, other)] if _likeness(one, other) else [(one, None), (None, other)]
+    yield from ((one, None) for one in old[len(new) :])
+    yield from ((None, other) for other in new[len(old) :])

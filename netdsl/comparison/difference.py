@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from netdsl.analysis.columns import in_totals
 from netdsl.analysis.report import Port, Report, Shape
@@ -11,9 +11,9 @@ from netdsl.analysis.settings import layer_text, value_text
 from netdsl.analyzer import analyze
 from netdsl.base.record import anew, entity, keyed
 from netdsl.comparison.alignment import RowPair, RowTree, aligned, items
-from netdsl.comparison.signature import Interning, common_symbols, equal
+from netdsl.comparison.signature import Interning, common_symbols, equal, plain
 from netdsl.comparison.wiring import Wiring
-from netdsl.graph import Block, Net
+from netdsl.graph import Block, Net, Output, Recurrent
 
 VERSION = 1
 """Of the document's form: it grows when a key changes its meaning or goes."""
@@ -46,7 +46,8 @@ class RowDifference:
     old: RowSide | None
     new: RowSide | None
     what: tuple[str, ...] = ()
-    """In which way it was changed: `settings`, `inputs`, `frozen`, `weights`; of a block `inside`."""
+    """In which way it was changed: `settings`, `inputs`, `frozen`, `weights`; of a block `inside` and `outputs`, and of
+    one that runs step by step `states` and `steps`."""
     like: str = ""
     """The path of an earlier block that was changed in the same way; its rows are not told of again."""
 
@@ -126,25 +127,25 @@ class Comparing:
         if old is None or new is None:
             yield RowDifference(status="added" if old is None else "removed", **sides)
             return
-        ways = [*_ways(old, new), *(["inputs"] * (not wiring.reads_alike(old.node, new.node)))]
-        inside = list(self.inside(old, new, depth)) if old.inside and new.inside else []
+        ways = [*_ways(old, new), *_wired(old, new, wiring)]
         like = self.shown.get(_bodies(old, new), "") if old.inside else ""
-        ways += ["inside"] * (any(r.status != "affected" for r in inside) or bool(like))
+        inside, inner = self.inside(old, new, depth) if old.inside and new.inside and not like else ([], [])
+        ways += ["inside"] * (any(r.status != "affected" for r in inside) or bool(like)) + inner
         if ways:
             yield RowDifference(status="changed", what=tuple(ways), like=like, **sides)
         elif _numbers(sides["old"]) != _numbers(sides["new"]):
             yield RowDifference(status="affected", **sides)
-        if ways and old.inside and not like:
+        if ("inside" in ways or inner) and not like:
             self.shown[_bodies(old, new)] = new.path
         yield from inside
 
-    def inside(self, old: RowTree, new: RowTree, depth: int) -> Iterator[RowDifference]:
-        """What differs in two blocks, unless that was told of two others with the same bodies."""
+    def inside(self, old: RowTree, new: RowTree, depth: int) -> tuple[list[RowDifference], list[str]]:
+        """What differs in two blocks: in their rows, and in what they give and keep."""
         assert isinstance(old.node.op, Block)
         assert isinstance(new.node.op, Block)
-        if _bodies(old, new) not in self.shown:
-            pairs = aligned(old.inside, new.inside)
-            yield from self.rows(pairs, Wiring(old.node.op.body, new.node.op.body, pairs), depth + 1)
+        pairs = aligned(old.inside, new.inside)
+        wiring = Wiring(old.node.op.body, new.node.op.body, pairs)
+        return list(self.rows(pairs, wiring, depth + 1)), list(_ends(old.node.op, new.node.op, wiring))
 
     def side(self, item: RowTree, net: Net) -> RowSide:
         text, line, row = layer_text(item.node, net.written), item.node.span.line, item.row
@@ -159,12 +160,23 @@ class Comparing:
     # ------------------------------------------------------------ inputs and outputs
 
     def ports(self, wiring: Wiring) -> Iterator[str]:
-        """What is said of inputs and outputs."""
-        yield from _of_ports("input", self.before.inputs, self.after.inputs)
-        yield from _of_ports("output", self.before.outputs, self.after.outputs)
-        for one, other in zip(self.old.outputs, self.new.outputs, strict=False):
+        """What is said of inputs, outputs and states."""
+        yield from _of_ports("input", self.before.inputs, self.after.inputs, ())
+        outputs = self.before.outputs, self.after.outputs
+        yield from _of_ports("output", *outputs, {o.name for o in (*self.old.outputs, *self.new.outputs) if o.aux})
+        shapes = [[plain(v.shape, common_symbols(net)) for v in net.inputs] for net in (self.old, self.new)]
+        for one, other, old, new in zip(self.before.inputs, self.after.inputs, *shapes, strict=False):
+            if old != new and one.shape == other.shape:
+                said = [port.symbolic or shape for port, shape in ((one, list(one.shape)), (other, list(other.shape)))]
+                yield f"input `{one.name}` {said[0]} is `{other.name}` {said[1]} now"
+        for one, other in _by_name(self.old.outputs, self.new.outputs):
             if not wiring.alike(one.value, other.value):
                 yield f"output `{other.name}` comes from another row"
+            if one.aux != other.aux:
+                yield f"output `{other.name}` is {'for training alone' if other.aux else 'not for training alone'} now"
+        for old, new in zip(self.old.states, self.new.states, strict=False):
+            if old.initial != new.initial:
+                yield f"state `{new.name}` starts as {new.initial} now"
 
 
 def _titles(old: Report, new: Report) -> tuple[str, str]:
@@ -176,12 +188,51 @@ def _titles(old: Report, new: Report) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _of_ports(what: str, old: Sequence[Port], new: Sequence[Port]) -> Iterator[str]:
-    for one, other in zip(old, new, strict=False):
+P = TypeVar("P", Port, Output)
+
+
+def _of_ports(what: str, old: Sequence[Port], new: Sequence[Port], told: Container[str]) -> Iterator[str]:
+    """What is said of inputs or outputs; of those that are `told` of otherwise only what changed about them."""
+    pairs = list(_by_name(old, new))
+    for one, other in pairs:
         if (one.shape, one.numbers) != (other.shape, other.numbers):
             yield f"{what} {_port(one)} is {_port(other)} now"
-    yield from (f"{what} {_port(port)} is gone" for port in old[len(new) :])
-    yield from (f"{what} {_port(port)} is new" for port in new[len(old) :])
+    kept = {id(port) for pair in pairs for port in pair}
+    gone = [port for port in old if id(port) not in kept and port.name not in told]
+    come = [port for port in new if id(port) not in kept and port.name not in told]
+    yield from (f"{what} {_port(port)} is gone" for port in gone)
+    yield from (f"{what} {_port(port)} is new" for port in come)
+
+
+def _by_name(old: Sequence[P], new: Sequence[P]) -> Iterator[tuple[P, P]]:
+    """Those of one name in pairs, then the others by their place."""
+    names = {p.name for p in old} & {p.name for p in new}
+    found = {p.name: p for p in new}
+    yield from ((p, found[p.name]) for p in old if p.name in names)
+    rest = ([p for p in side if p.name not in names] for side in (old, new))
+    yield from zip(*rest, strict=False)
+
+
+def _wired(old: RowTree, new: RowTree, wiring: Wiring) -> Iterator[str]:
+    if not wiring.reads_alike(old.node, new.node):
+        yield "inputs"
+    if not wiring.shares_alike(old.node, new.node):
+        yield "weights"
+
+
+def _ends(old: Block, new: Block, wiring: Wiring) -> Iterator[str]:
+    """In which ways two blocks differ beside their rows."""
+    given = [o.value for o in old.body.outputs], [o.value for o in new.body.outputs]
+    if len(given[0]) != len(given[1]) or not all(map(wiring.alike, *given)):
+        yield "outputs"
+    if not isinstance(old, Recurrent) or not isinstance(new, Recurrent):
+        return
+    starts = [[s.initial if isinstance(s.initial, float | int) else None for s in b.states] for b in (old, new)]
+    following = [s.following for s in old.states], [s.following for s in new.states]
+    if starts[0] != starts[1] or not all(map(wiring.alike, *following)):
+        yield "states"
+    if (old.length, old.reverse, len(old.sequences)) != (new.length, new.reverse, len(new.sequences)):
+        yield "steps"
 
 
 def _ways(old: RowTree, new: RowTree) -> Iterator[str]:
@@ -192,8 +243,6 @@ def _ways(old: RowTree, new: RowTree) -> Iterator[str]:
         yield "settings"
     if old.node.frozen != new.node.frozen:
         yield "frozen"
-    if (old.node.shares is None) != (new.node.shares is None):
-        yield "weights"
 
 
 def _bodies(old: RowTree, new: RowTree) -> tuple[int, int]:

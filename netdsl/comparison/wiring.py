@@ -28,6 +28,12 @@ class Wiring:
             return False
         return all(self.alike(o, n) for o, n in zip(old.inputs, new.inputs, strict=True))
 
+    def shares_alike(self, old: Node, new: Node) -> bool:
+        """Whether both use the weights of the same row, or weights of their own."""
+        if old.shares is None or new.shares is None:
+            return old.shares is new.shares and (old.keyed is None) == (new.keyed is None)
+        return self.partners.get(old.shares) is new.shares or old.shares not in self.partners
+
     def alike(self, old: Value, new: Value) -> bool:
         """Whether two arrows come from the same row, or from the same input."""
         before, node = self._from(old, 0)

@@ -18,8 +18,9 @@ FORMATS = ("table", "markdown", "json")
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 COLOURS = {"added": "32", "removed": "31", "changed": "33"}
 WAYS = {
-    "inputs": "reads other rows", "frozen": "is frozen, or no longer", "weights": "uses the weights of another row, or "
-    "no longer",
+    "inputs": "reads other rows", "frozen": "is frozen, or no longer",
+    "weights": "has the weights of another row, or no longer",
+    "outputs": "gives other rows", "states": "has other states", "steps": "runs other steps",
 }  # fmt: skip
 """What is said of a change that the two texts of a row do not show."""
 NUMBERS = tuple(c for c in in_rows() if c.name in ("params", "macs", "activation_bytes"))

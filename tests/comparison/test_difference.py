@@ -70,8 +70,15 @@ ALIKE = {
         "input x [4]\n a: x -> linear(2)\n b: x -> linear(3)\n output y: (a, b) -> concat",
         "input x [4]\n b: x -> linear(3)\n a: x -> linear(2)\n output y: (a, b) -> concat",
     ),
+    "the order of uses of one layer": (
+        "input x [4], y [4]\n shared f: linear(4)\n a: x -> f\n b: y -> f\n output z: a - b",
+        "input x [4], y [4]\n shared f: linear(4)\n b: y -> f\n a: x -> f\n output z: a - b",
+    ),
+    "the length that a file gives": ("input x [T = 3, 4]\n x -> linear(2)", "input x [S = 8, 4]\n x -> linear(2)"),
     "rows in one row": ("input x [4]\n a: x -> linear(2)\n a -> relu", "input x [4]\n x -> linear(2) -> relu"),
 }
+TWO = "input x [4]\n shared f: linear(4)\n shared g: linear(4)\n"
+TABLES = "input ids int[3]\n shared w: embedding(4, 4)\n shared v: embedding(4, 4)\n"
 UNLIKE = {
     "a setting": ("input x [4]\n x -> linear(2)", "input x [4]\n x -> linear(2, bias=false)"),
     "an axis": ("input x [4, 4]\n x -> softmax(axis=-1)", "input x [4, 4]\n x -> softmax(axis=-2)"),
@@ -84,6 +91,15 @@ UNLIKE = {
     "weights that are shared": (
         "input x [4]\n shared f: linear(4)\n x -> f -> f", "input x [4]\n x -> linear(4) -> linear(4)",
     ),
+    "whose weights are used again": (
+        f"{TWO} a: x -> f\n b: x -> g\n c: a -> f\n e: b -> g\n output y: c - e",
+        f"{TWO} a: x -> f\n b: x -> g\n c: a -> g\n e: b -> f\n output y: c - e",
+    ),
+    "whose weights are read": (
+        f"{TABLES} a: ids -> w\n b: ids -> v\n output y: (a - b, w.weight) -> linear",
+        f"{TABLES} a: ids -> w\n b: ids -> v\n output y: (a - b, v.weight) -> linear",
+    ),
+    "a length of its own": ("input x [T, 4], y [T, 4]\n x + y", "input x [T, 4], y [T, 4]\n x - y"),
     "what starts": ("input x [4]\n x -> linear(2)", "input x [4]\n x -> linear(2, init=zeros)"),
     "what is not trained": ("input x [4]\n x -> linear(2)", "input x [4]\n frozen a: x -> linear(2)\n a"),
 }  # fmt: skip
@@ -191,6 +207,60 @@ def test_arrows_that_lead_elsewhere() -> None:
     assert "reads other rows" in render(found)
 
 
+LOOP = """recurrent r(n) {{
+  input x
+  state h [n] = {start}
+  a: (x, h) -> concat -> linear(n) -> tanh
+  b: a -> linear(n)
+  next h: {next}
+  output {out}
+}}
+net N {{
+  input x [5, 4]
+  x -> r(3)
+}}"""
+TOLD = {
+    "what a state starts as": ({"start": 1}, "has other states"),
+    "what a state becomes": ({"next": "b"}, "has other states"),
+    "what comes out": ({"out": "b"}, "gives other rows"),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_no_row_of_a_loop_shows(name: str) -> None:
+    other, words = TOLD[name]
+    usual = {"start": 0, "next": "a", "out": "a"}
+    old, new = (netdsl.load_text(LOOP.format(**{**usual, **given})) for given in ({}, other))
+    found = difference(old, new)
+    assert not found.equal
+    assert words in render(found)
+
+
+def test_a_use_that_reads_another_row_is_no_change_of_its_block() -> None:
+    text = "block b {\n input x\n x -> linear(4) -> relu\n}\nnet N {\n input x [4]\n a: x -> relu\n%s\n e: c -> b\n}"
+    old, new = (netdsl.load_text(text % row) for row in (" c: x -> b", " c: a -> b"))
+    found = difference(old, new)
+    assert [(r.new.path if r.new else "", r.what, r.like) for r in found.rows if r.status == "changed"] == [
+        ("c", ("inputs",), "")
+    ]
+
+
+def test_rows_in_a_body_of_thousands() -> None:
+    """A row in front and one at the end, of rows that are all alike."""
+    rows = ["_ -> linear(4)", "_ -> tanh", *["_ -> relu"] * 1200]
+    old = net("\n".join([" input x [4]", *rows]))
+    new = net("\n".join([" input x [4]", "_ -> sigmoid", *rows, "_ -> linear(5)"]))
+    assert changes(difference(old, new)) == [("added", "", "sigmoid"), ("added", "", "linear(5)")]
+
+
+def test_outputs_are_matched_by_name() -> None:
+    old, new = (
+        net("input x [4]\n a: x -> relu\n output y: a"),
+        net("input x [4]\n a: x -> relu\n output w: x\n output y: a"),
+    )
+    assert difference(old, new).ports == ("output `w` [4] is new",)
+
+
 def test_inputs_and_outputs() -> None:
     found = difference(net("input x [3, 8, 8]\n x -> conv(4, 3)"), net("input x [1, 8, 8]\n x -> conv(4, 3)"))
     assert found.ports == ("input `x` [3, 8, 8] is `x` [1, 8, 8] now",)
@@ -227,6 +297,7 @@ def test_earlier_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     (tmp_path / "nets" / "parts").mkdir(parents=True)
     block, text = tmp_path / "nets" / "parts" / "b.net", tmp_path / "nets" / "n.net"
     block.write_text("block b {\n  input x [4]\n  x -> linear(4)\n}\n")
+    (block.parent / "huge.net").write_text("# a text that nothing uses\n" * 100_000)
     text.write_text('use "./parts/b.net" { b }\n\nnet N {\n  input x [4]\n  x -> b\n}\n')
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "a net"]):
         git(*words)
