@@ -97,8 +97,28 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     states.keep(inner, net, blocks.build_graph(inner, definition, net, blocks.Bound(inputs, TensorType(()))))
     net.common = borrowed(net)
     check_contracts(site)
+    _check_own_sizes(site, definition, net)
     _check_unused_inputs(site, net)
     return net
+
+
+def _check_own_sizes(site: Site, definition: syntax.Definition, net: Net) -> None:
+    """The sizes that the text gives its symbols are some that the net takes, each of them and together."""
+    if site.errors.failures:
+        return
+    dims = [d for item in _input_items(site, definition) for d in item.dims or () if isinstance(d, syntax.SizedSymbol)]
+    for dim in dims:
+        name, taken = dim.name.id, net.domain.sizes(dim.name.id)
+        if net.defaults[name] not in taken:
+            message = f"`{net.name}` cannot take {name} = {net.defaults[name]}"
+            site.error("size-not-possible", message, dim.size.span, help=f"{name}: {taken.describe(name)}")
+            return
+    for demand in net.domain.unmet(net.defaults):
+        named = ", ".join(f"{s} = {net.defaults[s]}" for s in net.symbols if s in demand.condition.symbols)
+        label, chosen = Label(demand.source.span, demand.source.message), net.domain.choose()
+        help = "it takes " + ", ".join(f"{s} = {chosen[s]}" for s in net.symbols if s in demand.condition.symbols)
+        site.error("size-not-possible", f"`{net.name}` cannot take {named}", dims[0].size.span, label, help=help)
+        return
 
 
 def _doc(module: Module, definition: syntax.Definition) -> str:

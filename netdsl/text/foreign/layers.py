@@ -324,5 +324,13 @@ LIBRARY: dict[str, str] = {
     "lstm_cell": "LSTMCell",
     "gru_cell": "GRUCell",
     "conv_lstm_cell": "ConvLSTM ConvLSTM2D convlstm_cell ConvLSTMCell",
+    "focal": "focal_loss FocalLoss",
+    "binary_focal": "sigmoid_focal_loss BinaryFocalLoss",
+    "dice": "DiceLoss dice_loss SoftDiceLoss",
+    "tversky": "TverskyLoss tversky_loss",
+    "lovasz_softmax": "LovaszLoss LovaszSoftmax lovasz_loss",
+    "lovasz_hinge": "LovaszHinge LovaszHingeLoss",
+    "ohem_cross_entropy": "ohem OhemCrossEntropy OhemCELoss",
+    "contrast": "info_nce InfoNCE NTXent NTXentLoss",
 }
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""

@@ -356,8 +356,7 @@ PAIRS: tuple[ForeignRow, ...] = (
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
-    "focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
-    "TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz "
+    "KLDivLoss kl_div CTCLoss ctc TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss PoissonNLLLoss wing_loss "
     "HingeEmbeddingLoss"
 )
 """Losses and metrics that netdsl does not have yet."""

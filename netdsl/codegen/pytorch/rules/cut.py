@@ -7,7 +7,7 @@ from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.python.terms import Sized
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
-from netdsl.dims import Extent
+from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import Value
 from netdsl.ops.cut import Crop, Pad, Roll, Slice
 
@@ -21,9 +21,9 @@ def slice_(op: Slice) -> Spelling:
     return _index(op.x, op.along, [_stretch(start, end) + step], numbers)
 
 
-def _stretch(start: str, end: str) -> str:
-    """`1:5`, with room around the colon where a side is more than a number, as formatters have it."""
-    return f"{start} : {end}".strip() if ".shape" in start + end else f"{start}:{end}"
+def _stretch(start: str, end: str, wide: bool = False) -> str:
+    """`1:5`, with room around the colon where a side is more than a number (`wide`), as formatters have it."""
+    return f"{start} : {end}".strip() if wide or ".shape" in start + end else f"{start}:{end}"
 
 
 def _index(x: Value, first: int, parts: list[str], numbers: Numbers) -> Spelling:
@@ -67,8 +67,10 @@ def _from(op: Crop, numbers: Numbers, axis: int, offset: Extent) -> str:
         length = f"{{1}}.shape[{dim(axis + 1, op.like)}]"
     else:
         length = numbers.size(op.target[axis], (op.x,))
+    if isinstance(offset, int) and offset == 0:
+        return _stretch("", length, wide=op.like is None and isinstance(op.target[axis], Dim))
     start = numbers.put(offset)
-    return _stretch(start, f"{start} + {length}")
+    return _stretch(start, f"{start} + {length}", wide=True)
 
 
 @rules.lowers(Roll)
