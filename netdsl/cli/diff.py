@@ -2,7 +2,7 @@
 
 Print the rows that were added, removed and changed, with what that does to parameters, MACs, memory and receptive
 field. OLD and NEW are `.net` files, or files of an earlier revision such as `HEAD~1:unet.net`. With OLD alone it is
-another net of the same file, or the same with other settings.
+another net of the same file, or the same with other settings; of a revision the file as it is now.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.errors import RunError
 from netdsl.cli.opening import Opened, open_program
 from netdsl.cli.options import add_choice, add_size, count, pair
 from netdsl.cli.streams import coloured, print_json
@@ -20,11 +21,14 @@ from netdsl.text.diagnostics import NetError
 
 if TYPE_CHECKING:
     from netdsl.program import Program
+    from netdsl.text.source import Source
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a `.net` file, or `REVISION:FILE`")
-    parser.add_argument("new", metavar="NEW", nargs="?", help="what it is compared with (default: OLD itself)")
+    parser.add_argument(
+        "new", metavar="NEW", nargs="?", help="what it is compared with (default: OLD with --new-net, --new-set)"
+    )
     add_choice(parser)
     parser.add_argument("--new-net", metavar="NAME", help="which net of NEW (default: that of --net)")
     parser.add_argument(
@@ -60,7 +64,8 @@ def run(given: Namespace) -> int:
 
 def _opened(given: Namespace, stack: ExitStack) -> tuple[Opened, Opened]:
     """The two nets, at the same sizes where both take them: those of the first are for the second as well."""
-    programs = [_program(given, new, stack) for new in (False, True)]
+    read: dict[str, Source] = {}
+    programs = [_program(given, new, stack, read) for new in (False, True)]
     names = given.net, given.new_net if given.new_net is not None else given.net
     nets = [program.net(name, trained=False) for program, name in zip(programs, names, strict=True)]
     known = {symbol for net in nets for symbol in net.symbols}
@@ -74,13 +79,32 @@ def _opened(given: Namespace, stack: ExitStack) -> tuple[Opened, Opened]:
         return old, open_program(programs[1], names[1], asked[1], given.batch)
 
 
-def _program(given: Namespace, new: bool, stack: ExitStack) -> Program:
-    """The text of one of the two nets."""
-    from netdsl.cli.revisions import is_revision, program_at
-    from netdsl.cli.specs import program_of
+def _named(given: Namespace) -> str:
+    """What OLD is compared with. Raises `RunError` where that is OLD itself."""
+    from netdsl.cli.revisions import file_of, is_revision
 
-    name = given.new if new and given.new is not None else given.old
+    if given.new is not None:
+        return str(given.new)
+    if is_revision(given.old):
+        return file_of(given.old)
+    if given.new_net is None and not given.new_settings:
+        raise RunError(
+            f"there is nothing to compare {given.old} with: name another file, --new-net, --new-set, or "
+            f"`HEAD:{given.old}` for the last revision"
+        )
+    return str(given.old)
+
+
+def _program(given: Namespace, new: bool, stack: ExitStack, read: dict[str, Source]) -> Program:
+    """The text of one of the two nets; one that is both, which may be standard input, is read once."""
+    from netdsl.cli.revisions import is_revision, program_at
+    from netdsl.cli.specs import source_of
+    from netdsl.program import load_source
+
+    name = _named(given) if new else given.old
     settings = {**dict(given.settings), **(dict(given.new_settings) if new else {})}
     if is_revision(name):
         return stack.enter_context(program_at(name, settings))
-    return program_of(Path(name), settings)
+    if name not in read:
+        read[name] = source_of(Path(name))
+    return load_source(read[name], settings)

@@ -21,6 +21,12 @@ LINK = "120000"
 USED = re.compile(r'^\s*use\s+"([^"\n]+)"', re.MULTILINE)
 
 
+def file_of(name: str) -> str:
+    """The file of `REVISION:FILE` as it is now."""
+    found = name.partition(":")[2]
+    return found if Path(found).exists() else os.path.join(_git("rev-parse", "--show-toplevel").decode().strip(), found)
+
+
 def is_revision(name: str) -> bool:
     """Whether a name is of the form `REVISION:FILE`, and no file."""
     revision, colon, file = name.partition(":")
@@ -29,16 +35,12 @@ def is_revision(name: str) -> bool:
 
 @contextmanager
 def program_at(name: str, settings: dict[str, str]) -> Iterator[Program]:
-    """The program in `REVISION:FILE`, the file by its path from the working folder. Raises `NetError`, `RunError`."""
+    """The program in `REVISION:FILE`, whose path git reads from the top. Raises `NetError`, `RunError`."""
     revision, _, file = name.partition(":")
     if revision.startswith("-"):
         raise RunError(f"`{revision}` is no revision: write `HEAD~1:{file}`")
-    inside = _git("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").strip("\n")
-    path = PurePosixPath(os.path.normpath(os.path.join(inside, os.path.relpath(file))))
-    if path.is_absolute() or path.parts[:1] == ("..",):
-        raise RunError(f"{file} lies outside the repository")
-    commit = _commit(revision)
-    data = _text(commit, path)
+    commit, paths = _commit(revision), _paths(file)
+    path, data = next(((p, found) for p in paths if (found := _text(commit, p)) is not None), (paths[0], None))
     if data is None:
         raise RunError(f"{revision} has no file {path}")
     with TemporaryDirectory(prefix="netdsl-") as folder:
@@ -48,6 +50,17 @@ def program_at(name: str, settings: dict[str, str]) -> Iterator[Program]:
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(held)
         yield load_source(source, settings)
+
+
+def _paths(file: str) -> list[PurePosixPath]:
+    """Where a file may lie, from the top of the repository: as git reads it, then as seen from the working folder."""
+    inside = _git("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").strip("\n")
+    named = [] if file.startswith((".", "/")) else [file]
+    paths = [PurePosixPath(os.path.normpath(p)) for p in (*named, os.path.join(inside, os.path.relpath(file)))]
+    within = [p for p in dict.fromkeys(paths) if not p.is_absolute() and p.parts[:1] != ("..",)]
+    if not within:
+        raise RunError(f"{file} lies outside the repository")
+    return within
 
 
 def _commit(revision: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from netdsl.analysis.columns import in_totals
@@ -69,8 +70,19 @@ class NetDifference:
     """What is another one about inputs and outputs."""
 
     def counted(self, status: str) -> int:
-        """How many rows have a status, blocks that were changed inside left out."""
-        return sum(r.status == status and r.what != ("inside",) and not r.like for r in self.rows)
+        """How many rows have a status: blocks that were changed inside left out, those like another with their rows."""
+        inside = {r.new.path: i for i, r in enumerate(self.rows) if r.new is not None}
+        return sum(self._counted(i, status, inside) for i in range(len(self.rows)))
+
+    def _counted(self, place: int, status: str, inside: Mapping[str, int]) -> int:
+        """Of one row; of a block like another the rows in that one, which are not told of again."""
+        row = self.rows[place]
+        if not row.like:
+            return row.status == status and row.what != ("inside",)
+        first = inside[row.like]
+        depth, places = self.rows[first].depth, range(first + 1, len(self.rows))
+        within = takewhile(lambda i: self.rows[i].depth > depth, places)
+        return sum(self._counted(i, status, inside) for i in within)
 
 
 def difference(old: Net, new: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> NetDifference:

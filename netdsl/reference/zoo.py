@@ -4,6 +4,7 @@ others count, and what they say after they were trained.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -35,7 +36,9 @@ the same way.
 Below that stands what a net says after it was trained here, for those whose recipe has data that come along or are
 drawn: the command that trains it, its loss and metrics on the test split, and some samples of that split. A class is
 said with its share, and what it is where that is wrong; of masks there is the picture, what is labelled and what is
-said. `make zoo` trains and draws what has changed, `make zoo NET=LeNet AGAIN=1` one anew.
+said. Runs that a command names were made by the command of their net, with `--folder` and, where they are numbered,
+that `--seed`. Kept are the weights of the best epoch. `make zoo` trains and draws what has changed, `make zoo NET=LeNet
+AGAIN=1` one anew.
 """
 COLUMNS = "| net | input | sizes | parameters | MACs | field | recipes | reference |\n|---|---|---|--:|--:|--:|---|---|"
 OTHERS = "| net | with | parameters | MACs | reference |\n|---|---|--:|--:|---|"
@@ -44,7 +47,14 @@ OTHERS = "| net | with | parameters | MACs | reference |\n|---|---|--:|--:|---|"
 def zoo_page(docs: Path, specs: Path) -> str:
     """The page, of every text in the folder `specs` in the order of their names; pictures lie in `docs`."""
     counted, shown = counted_elsewhere(specs), read_shown(docs / FOLDER)
-    return "\n".join([HEAD, *(_family(path, counted, shown) for path in sorted(specs.glob("*.net")))])
+    paths = sorted(specs.glob("*.net"))
+    return "\n".join([HEAD, *_contents(paths), *(_family(path, counted, shown) for path in paths)])
+
+
+def _contents(paths: Sequence[Path]) -> Iterator[str]:
+    """Links to the families, as many in a line as there is room for."""
+    yield from textwrap.wrap(" ".join(f"[{path.stem}](#{path.stem})" for path in paths), 118, break_long_words=False)
+    yield ""
 
 
 def _family(path: Path, all_counted: Sequence[CountedElsewhere], all_shown: Mapping[str, LessonShown]) -> str:
@@ -94,11 +104,18 @@ def _said(net: str, shown: Mapping[str, LessonShown]) -> Iterator[str]:
         if one.net != net:
             continue
         scores = ", ".join(f"{metric} {value:.3g}" for metric, value in (*one.metrics.items(), ("loss", one.loss)))
-        yield from ("", f"`{one.command}`: {scores} on {one.samples:,} samples after {one.epochs} epochs.", "")
+        yield from ("", f"`{one.command}`: {scores} on {one.samples:,} samples{_after(one)}.", "")
         if one.picture:
             yield f"![{name} after training]({FOLDER}/{name}.png)"
         if one.lines:
             yield from ("```text", *(line.rstrip().replace("`" * 3, "` ` `") for line in one.lines), "```")
+
+
+def _after(one: LessonShown) -> str:
+    """How long it was trained; nothing of a net that is put together of others."""
+    if not one.command.startswith("netdsl train"):
+        return ""
+    return f", the best of {one.epochs} epochs" if one.epochs > 1 else " after an epoch"
 
 
 def compared(report: Report, counted: Sequence[CountedElsewhere]) -> str:

@@ -13,6 +13,10 @@ SMALL = ("small", "")
 """The recipe of a net that trains here: the first of these whose data come along or are drawn."""
 BESIDES: dict[str, tuple[str, ...]] = {"PointsMLP": ("overfit",), "OSVOS": ("small_one_frame",)}
 """Further recipes that show something of their own."""
+PARENTS = {"OSVOS-small_one_frame": "OSVOS", "PolygonShapes": "FirstVertexShapes"}
+"""Lessons that start from the weights of another, as far as they have them."""
+MEMBERS = {"BlobsEnsemble": ("WiderDeepLabBlobs", "abcd")}
+"""Nets that are put together of runs of another from the seeds 0, 1, …, each under a label."""
 BLOBS = "width=8 classes=2"
 SPELLER = "read=12 words=14 width=16 hidden=64 drop=0"
 SETTINGS = {
@@ -78,10 +82,15 @@ class Lesson:
 
     @property
     def command(self) -> str:
-        """What trains it from the folder of the project."""
-        words = ["netdsl train", f"specs/{self.path.name}", f"--net {self.net}"]
+        """What trains it from the folder of the project; of a net that is put together of others what evaluates it."""
+        member, labels = MEMBERS.get(self.name, ("", ""))
+        words = ["netdsl evaluate" if member else "netdsl train", f"specs/{self.path.name}", f"--net {self.net}"]
         words += [f"--recipe {self.recipe}"] if self.recipe else []
-        return " ".join([*words, *(f"--set {name}={value}" for name, value in self.settings.items())])
+        words += [f"--set {name}={value}" for name, value in self.settings.items()]
+        runs = [(f"{label}=", f"{member}-{seed}") for seed, label in enumerate(labels)]
+        runs += [("", PARENTS[self.name])] if self.name in PARENTS else []
+        words += [f"--weights {label}runs/{run}" for label, run in runs]
+        return " ".join([*words, *["--partial"] * (self.name in PARENTS)])
 
     def others(self) -> list[str]:
         """The nets of its file."""

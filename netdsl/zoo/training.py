@@ -15,12 +15,7 @@ from netdsl.runtime.runs.folder import WEIGHTS, RunFolder
 from netdsl.runtime.runs.recipes import describe, plan_of, recipe_json
 from netdsl.runtime.train import train
 from netdsl.weights.given import WeightSource
-from netdsl.zoo.lessons import Lesson
-
-PARENTS = {"OSVOS-small_one_frame": "OSVOS", "PolygonShapes": "FirstVertexShapes"}
-"""Lessons that start from the weights of another, as far as they have them."""
-MEMBERS = {"BlobsEnsemble": ("WiderDeepLabBlobs", "abcd")}
-"""Nets that are put together of runs of another from several seeds, each under a label."""
+from netdsl.zoo.lessons import MEMBERS, PARENTS, Lesson
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ ODD: dict[str, Make] = {
 
 READS: dict[str, tuple[str, list[str]]] = {
     "report": ("odd.net", ["report", "odd.net"]),
-    "diff": ("odd.net", ["diff", "odd.net"]),
+    "diff": ("odd.net", ["diff", "odd.net", "--new-net", "N"]),
     "check": ("odd.net", ["check", "odd.net"]),
     "fmt": ("odd.net", ["fmt", "odd.net", "--check"]),
     "compile": ("odd.net", ["compile", "odd.net", "--to", "pytorch"]),

@@ -356,8 +356,8 @@ PAIRS: tuple[ForeignRow, ...] = (
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
-    "KLDivLoss kl_div CTCLoss ctc TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss PoissonNLLLoss wing_loss "
-    "HingeEmbeddingLoss"
+    "KLDivLoss kl_div CTCLoss ctc TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss PoissonNLLLoss "
+    "wing_loss HingeEmbeddingLoss"
 )
 """Losses and metrics that netdsl does not have yet."""
 DECAY = (
