@@ -150,10 +150,10 @@ def _layers(row: syntax.RecipeRow) -> list[str]:
 
 
 def _no_loss(word: str) -> str | None:
-    """Help for `loss focal`, a loss that is not there yet."""
+    """Help for `loss focal`, a loss of the library, or one that is not there yet."""
     from netdsl.text import foreign  # late: right texts need none
 
-    return foreign.loss(word) if foreign.no_loss(word) else None
+    return foreign.loss(word) if foreign.no_loss(word) else foreign.shipped_loss(word)
 
 
 def _refuse_decay(site: Site, row: syntax.RecipeRow) -> None:

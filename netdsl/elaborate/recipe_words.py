@@ -172,7 +172,8 @@ def row_of(site: Site, rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow, 
         return meant(what, text, strays) or f"the row is called `{what}` here; {unknown(what, text)}"
     term = (foreign.row(word) or "").partition(" ")[0]
     if term in TERMS:
-        help = terms.row(term, text, f"({output}, label)") or foreign.loss(bare(text).partition("(")[0])
+        word = bare(text).partition("(")[0]
+        help = terms.row(term, text, f"({output}, label)") or foreign.loss(word) or foreign.shipped_loss(word)
         return help or f"the row is called `{term}` here, as in `{foreign.row(word)}`"
     return single(word, text, site.scope) or foreign.row_help(word)
 

@@ -265,6 +265,9 @@ def test_losses_and_metrics_of_other_programs_keep_their_numbers(row: str) -> No
     assert helps(whole) == []
 
 
+FOCAL = "add `use std.losses { focal }` at the top of the file, and write `(logits, label) -> focal`"
+
+
 def test_what_a_loss_does_not_take_is_said() -> None:
     told = said(["data digits", 'loss (logits, label) -> CrossEntropyLoss(reduction="sum")'])
     assert told == ["write `cross_entropy`; a loss is the mean over what counts: leave `reduction` out"]
@@ -273,7 +276,9 @@ def test_what_a_loss_does_not_take_is_said() -> None:
     assert said(["data digits", "metric mae"]) == ["write `metric (logits, label) -> mae`"]
     assert said(["data digits", "metric hinge"]) == ["`hinge` is a loss, and no metric measures it yet"]
     assert said(["data digits", 'criterion "mse"'])[0] == "write `loss (…, …) -> mse`"
-    assert "no such loss" in said(["data digits", "criterion FocalLoss(gamma=2)"])[0]
+    assert "no such loss" in said(["data digits", "criterion CTCLoss(blank=2)"])[0]
+    assert said(["data digits", "loss FocalLoss"]) == [FOCAL]
+    assert FOCAL in said(["data digits", "criterion FocalLoss(gamma=2)"])[0]
 
 
 def test_values_that_are_written_as_other_things() -> None:

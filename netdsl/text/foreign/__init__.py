@@ -11,7 +11,7 @@ from functools import cache
 
 from netdsl.text.foreign import settings
 from netdsl.text.foreign.absent import MISSING, Missing
-from netdsl.text.foreign.layers import LIBRARY, WAYS, Way
+from netdsl.text.foreign.layers import LIBRARY, LOSSES, WAYS, Way
 from netdsl.text.foreign.no_layers import NO_LAYERS
 
 __all__ = [
@@ -98,6 +98,12 @@ def loss(word: str) -> str | None:
     if found is not None:
         return f"write `{found}`"
     return "netdsl has no such loss or metric yet; `loss` takes arithmetic too" if no_loss(word) else None
+
+
+def shipped_loss(word: str, inputs: str = "(logits, label)") -> str | None:
+    """Help for a loss that is a block of the standard library, under its own name or another."""
+    found = _named(LIBRARY, word, LOSSES)
+    return found and f"add `use std.losses {{ {found} }}` at the top of the file, and write `{inputs} -> {found}`"
 
 
 def no_loss(word: str) -> bool:

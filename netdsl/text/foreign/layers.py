@@ -334,3 +334,8 @@ LIBRARY: dict[str, str] = {
     "contrast": "info_nce InfoNCE NTXent NTXentLoss",
 }
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
+LOSSES = (
+    "focal", "binary_focal", "dice", "tversky", "lovasz_softmax", "lovasz_hinge", "ohem_cross_entropy",
+    "balanced_cross_entropy", "contrast",
+)  # fmt: skip
+"""Those of `std.losses`."""
