@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any
 
 from netdsl.base.record import changed
 from netdsl.dims import Extent, at
 from netdsl.dims.tensors import TensorType, Weight
-from netdsl.ops.base import Follows, Op, Read, Reading, Window
+from netdsl.ops.base import Op, Window
 
 
 class LayerAt:
@@ -82,20 +81,6 @@ def windows_at(op: Op, sizes: Mapping[str, int]) -> tuple[Window, ...] | None:
     """The windows of an operation with numbers for symbols; None where it sees everything."""
     windows = op.windows()
     return windows and tuple(_window_at(w, sizes) for w in windows)
-
-
-def reading_at(op: Op, place: int, result: int, sizes: Mapping[str, int]) -> Reading:
-    """How a result reads an operand, with numbers for symbols."""
-    return tuple([_answer_at(answer, sizes) for answer in op.reading(place, result)])
-
-
-def _answer_at(answer: object, sizes: Mapping[str, int]) -> Any:
-    if isinstance(answer, Follows) and answer.window is not None:
-        return Follows(answer.axis, _window_at(answer.window, sizes))
-    if isinstance(answer, Read) and (answer.first != 0 or answer.stop is not None):
-        stop = None if answer.stop is None else number(answer.stop, sizes)
-        return Read(number(answer.first, sizes), stop, answer.features)
-    return answer
 
 
 def _window_at(window: Window, sizes: Mapping[str, int]) -> Window:
