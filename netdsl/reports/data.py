@@ -31,9 +31,9 @@ FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out")
 """Columns of CSV that hold no numbers; those of the report follow."""
 
 
-def document(report: Report) -> dict[str, Any]:
-    """The report as plain dictionaries and lists, under the keys of the schema."""
-    plain = _plain(report)
+def document(found: Report | NetDifference) -> dict[str, Any]:
+    """A report or a difference as plain dictionaries and lists, under the keys of the schema."""
+    plain = _plain(found)
     assert isinstance(plain, dict)
     return plain
 
@@ -53,7 +53,7 @@ def _plain(value: Any) -> Any:
 
 def as_json(found: Report | NetDifference) -> str:
     """The document as text: short values in one line, the same bytes for the same report."""
-    return escaped(_layout(_plain(found), "")) + "\n"
+    return escaped(_layout(document(found), "")) + "\n"
 
 
 def _layout(value: object, indent: str) -> str:

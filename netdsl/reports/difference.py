@@ -10,7 +10,7 @@ from netdsl.analysis.quantities import byte_size, grouped, quantity
 from netdsl.base.terminal import printable
 from netdsl.comparison.difference import NetDifference, RowDifference, RowSide
 from netdsl.reports.data import as_json
-from netdsl.reports.markdown import escape
+from netdsl.reports.markdown import code, escape
 from netdsl.reports.table import wrap
 from netdsl.reports.text import NONE, shape_text
 
@@ -160,7 +160,7 @@ def _markdown(found: NetDifference) -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for row in told:
             rest = escape(", ".join([*_remarks(row), *_changes(row)]))
-            name, layer = (_code(printable(text)) for text in (_name(row), _layer(row)))
+            name, layer = (code(printable(text)) for text in (_name(row), _layer(row)))
             yield f"| {MARKS[row.status]} | {'&emsp;' * row.depth}{name} | {layer} | {rest} |"
     totals = list(_totals(found))
     if totals:
@@ -168,7 +168,3 @@ def _markdown(found: NetDifference) -> Iterator[str]:
         yield "| | old | new | difference |"
         yield "| --- | ---: | ---: | ---: |"
         yield from (f"| {' | '.join(map(escape, line))} |" for line in totals)
-
-
-def _code(text: str) -> str:
-    return "`" + text.replace("|", "\\|") + "`"

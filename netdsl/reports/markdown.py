@@ -48,7 +48,8 @@ def escape(text: str) -> str:
     return "".join("\\" + c if c in r"\*_[]<>|#" else c for c in text)
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """A piece of the text of a net, for a cell of a table."""
     return "`" + text.replace("|", "\\|") + "`"
 
 
@@ -64,8 +65,8 @@ def _numbers(report: Report, rows: Sequence[Row]) -> Iterator[tuple[str, list[st
 def _cells(line: DrawnRow, numbers: Sequence[str]) -> list[str]:
     row = line.row
     return [
-        "&emsp;" * row.depth + _code(line.name),
-        _code(line.layer),
+        "&emsp;" * row.depth + code(line.name),
+        code(line.layer),
         "<br>".join(escape(shape_text(s)) for s in row.inputs) or NONE,
         "<br>".join(escape(shape_text(s)) for s in row.outputs) or NONE,
         *numbers,
@@ -90,5 +91,5 @@ def _explanations(shown: Sequence[DrawnRow]) -> list[str]:
     out = []
     for line in shown:
         if line.row.explanation:
-            out += [f"- {_code(line.row.path)}", *(f"  - {escape(text)}" for text in line.row.explanation)]
+            out += [f"- {code(line.row.path)}", *(f"  - {escape(text)}" for text in line.row.explanation)]
     return out
