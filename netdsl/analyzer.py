@@ -57,6 +57,12 @@ def analyze(
         return _report(net, Walk(at, net.written, batch, training, explained, collector, listed))
 
 
+def sizes_of(net: Net, given: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The numbers that a report of these `sizes` has for all symbols. Raises `NetError` as `analyze` does."""
+    with _bounded(net):
+        return choose_sizes(net, given or {})
+
+
 @collector_paused()
 def survey(net: Net, collector: Collector) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""

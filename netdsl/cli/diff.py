@@ -17,7 +17,6 @@ from netdsl.base.errors import RunError
 from netdsl.cli.opening import Opened, open_program
 from netdsl.cli.options import add_choice, add_size, count, pair
 from netdsl.cli.streams import coloured, print_json
-from netdsl.text.diagnostics import NetError
 
 if TYPE_CHECKING:
     from netdsl.program import Program
@@ -63,20 +62,18 @@ def run(given: Namespace) -> int:
 
 
 def _opened(given: Namespace, stack: ExitStack) -> tuple[Opened, Opened]:
-    """The two nets, at the same sizes where both take them: those of the first are for the second as well."""
+    """The two nets, at the same sizes where both take them."""
+    from netdsl.comparison.difference import sizes_of_both
+
     read: dict[str, Source] = {}
     programs = [_program(given, new, stack, read) for new in (False, True)]
     names = given.net, given.new_net if given.new_net is not None else given.net
     nets = [program.net(name, trained=False) for program, name in zip(programs, names, strict=True)]
-    known = {symbol for net in nets for symbol in net.symbols}
-    asked = [{s: n for s, n in given.size.items() if s in net.symbols or s not in known} for net in nets]
-    old = open_program(programs[0], names[0], asked[0], given.batch)
-    found = [old.report.at[s] for s in nets[0].symbols]
-    alike = dict(zip(nets[1].symbols, found, strict=False)) | asked[1]
-    try:
-        return old, open_program(programs[1], names[1], alike, given.batch)
-    except NetError:
-        return old, open_program(programs[1], names[1], asked[1], given.batch)
+    old, new = (
+        open_program(program, net.name, sizes, given.batch)
+        for program, net, sizes in zip(programs, nets, sizes_of_both(nets[0], nets[1], given.size), strict=True)
+    )
+    return old, new
 
 
 def _named(given: Namespace) -> str:

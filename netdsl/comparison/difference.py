@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from netdsl.analysis.columns import in_totals
 from netdsl.analysis.report import Port, Report, Shape
 from netdsl.analysis.settings import layer_text, value_text
-from netdsl.analyzer import analyze
+from netdsl.analyzer import analyze, sizes_of
 from netdsl.base.record import anew, entity, keyed
 from netdsl.comparison.alignment import RowPair, RowTree, aligned, items
 from netdsl.comparison.signature import Interning, common_symbols, equal, plain
 from netdsl.comparison.wiring import Wiring
 from netdsl.graph import Block, Net, Output, Recurrent
+from netdsl.text.diagnostics import NetError
 
 VERSION = 1
 """Of the document's form: it grows when a key changes its meaning or goes."""
@@ -86,9 +87,25 @@ class NetDifference:
 
 
 def difference(old: Net, new: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> NetDifference:
-    """Compare two nets at the same sizes. Raises `NetError` for sizes that one of them cannot take."""
-    before, after = (analyze(net, sizes=sizes, batch=batch) for net in (old, new))
+    """Compare two nets, at the same sizes where both take them. Raises `NetError` for sizes that one cannot take."""
+    known = sizes_of_both(old, new, sizes or {})
+    before, after = (analyze(net, sizes=at, batch=batch) for net, at in zip((old, new), known, strict=True))
     return compared(old, new, before, after)
+
+
+def sizes_of_both(old: Net, new: Net, given: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Numbers for the symbols of two nets: those of the first, by their order, are for the second as well.
+
+    Raises `NetError` for given sizes that neither has, or that one of them cannot take.
+    """
+    known = {*old.symbols, *new.symbols}
+    asked = [{s: n for s, n in given.items() if s in net.symbols or s not in known} for net in (old, new)]
+    before = sizes_of(old, asked[0])
+    alike = dict(zip(new.symbols, (before[s] for s in old.symbols), strict=False))
+    try:
+        return before, sizes_of(new, alike | asked[1])
+    except NetError:
+        return before, sizes_of(new, asked[1])
 
 
 def compared(old: Net, new: Net, before: Report, after: Report) -> NetDifference:

@@ -17,6 +17,7 @@ from netdsl.comparison.difference import NetDifference, difference
 from netdsl.comparison.signature import equal
 from netdsl.graph import Block, Graph
 from netdsl.reports.difference import render
+from netdsl.text.diagnostics import NetError
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.net"))
 
@@ -116,6 +117,17 @@ def test_what_is_not_equal(name: str) -> None:
     old, new = map(net, UNLIKE[name])
     assert not difference(old, new).equal
     assert not difference(new, old).equal
+
+
+def test_both_are_counted_at_the_same_sizes() -> None:
+    """Those of the first net, by place, where the second takes them; what only one has is for that one."""
+    old, new = net("input x [T = 3, 4]\n x -> linear(2)"), net("input x [S = 8, 4]\n x -> linear(3)")
+    assert difference(old, new).totals["macs"] == (3 * 8, 3 * 12)
+    assert difference(old, new, sizes={"T": 5}).totals["macs"] == (5 * 8, 5 * 12)
+    wide = net("input x [S = 8, 4]\n assert S >= 6\n x -> linear(3)")
+    assert difference(old, wide).totals["macs"] == (3 * 8, 8 * 12)
+    with pytest.raises(NetError, match="no size called `U`"):
+        difference(old, new, sizes={"U": 5})
 
 
 def test_rows_in_a_block_are_equal_to_rows_alone() -> None:

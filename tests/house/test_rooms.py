@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "weights"},
     "program": {"base", "text", "graph", "recipe", "elaborate", "analyzer"},
     "rewriting": {"base", "dims", "ops", "text", "graph", "program"},
-    "comparison": {"base", "dims", "ops", "graph", "analysis", "analyzer"},
+    "comparison": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer"},
     "runtime": {
         "base",
         "dims",
