@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.predict import Saying, predict, stream
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
+    from netdsl.sizing.formulas import formulas
     from netdsl.surface import check, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
@@ -53,6 +54,7 @@ HOMES = {
     "data": "netdsl.runtime.data.handed",
     "difference": "netdsl.comparison.difference",
     "evaluate": "netdsl.runtime.evaluate",
+    "formulas": "netdsl.sizing.formulas",
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",
     "onnx_model": "netdsl.codegen.onnx.model",
@@ -95,6 +97,7 @@ __all__ = [
     "data",
     "difference",
     "evaluate",
+    "formulas",
     "load",
     "load_text",
     "onnx_model",

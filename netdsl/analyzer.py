@@ -52,21 +52,21 @@ def analyze(
     """
     if not is_int(batch) or not 1 <= batch <= MOST:
         raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
-    with _bounded(net):
+    with bounded(net):
         at = choose_sizes(net, sizes or {})
         return _report(net, Walk(at, net.written, batch, training, explained, collector, listed))
 
 
 def sizes_of(net: Net, given: Mapping[str, int] | None = None) -> dict[str, int]:
     """The numbers that a report of these `sizes` has for all symbols. Raises `NetError` as `analyze` does."""
-    with _bounded(net):
+    with bounded(net):
         return choose_sizes(net, given or {})
 
 
 @collector_paused()
 def survey(net: Net, collector: Collector) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
-    with _bounded(net):
+    with bounded(net):
         for graph in _graphs(net):
             Walk(choose_sizes(net, {}), net.written, collector=collector).survey(graph)
         warn_of_single_sizes(net, collector)
@@ -82,7 +82,7 @@ def _graphs(net: Net) -> Iterator[Graph]:
 
 
 @contextmanager
-def _bounded(net: Net) -> Iterator[None]:
+def bounded(net: Net) -> Iterator[None]:
     """Exact sizes may cost what one account holds: `NetError` at the net when they cost more."""
     try:
         with charged(Account()):

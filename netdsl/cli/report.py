@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
+from netdsl.cli.sizing import add_sizing, below
 from netdsl.cli.streams import coloured, print_json
 
 
@@ -22,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")
     parser.add_argument("--explain", action="store_true", help="show the arithmetic of every row")
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
+    add_sizing(parser)
 
 
 def run(given: Namespace) -> None:
@@ -30,6 +32,7 @@ def run(given: Namespace) -> None:
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
     text = render(opened.report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)
+    text = below(text, opened, given)
     if given.format == "json":
         print_json(text.rstrip("\n"))
     else:

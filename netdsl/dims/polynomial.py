@@ -410,3 +410,8 @@ def _product_text(product: Product) -> wording.RankedText:
     if len(product) == 1:
         return product[0].text()
     return wording.product(f.text() for f in product)
+
+
+def period_of(extent: Extent, symbol: str) -> int:
+    """A number of sizes of one symbol after which the extent is a polynomial in it again, whatever the others are."""
+    return _shape(_addends(extent), symbol)[0]

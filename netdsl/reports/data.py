@@ -56,6 +56,11 @@ def as_json(found: Report | NetDifference) -> str:
     return escaped(_layout(document(found), "")) + "\n"
 
 
+def laid_out(value: object, indent: str = "") -> str:
+    """A document as text, short values in one line."""
+    return _layout(value, indent)
+
+
 def _layout(value: object, indent: str) -> str:
     if not isinstance(value, (dict, list)) or not value:
         return encode(value)

@@ -44,6 +44,7 @@ READ = (
     "docs/training.md",
     "docs/results.md",
     "docs/comparing.md",
+    "docs/sizes.md",
     "docs/weights.md",
     "docs/tour.md",
     "docs/data.md",
