@@ -8,6 +8,7 @@
     module = netdsl.torch_module(net, seed=0)      # that very source, live
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
     step = netdsl.onnx_step(net, seed=0)           # its training step as another
+    picture = netdsl.draw(net).svg()               # boxes and arrows; png() for a file of pixels
     change = netdsl.difference(net, netdsl.load("specs/lenet5.net"))  # rows added, removed, changed
     found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.sizing.formulas import formulas
-    from netdsl.surface import check, load, load_text, report
+    from netdsl.surface import check, draw, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ HOMES = {
     "convolutionize": "netdsl.runtime.convolutionize",
     "data": "netdsl.runtime.data.handed",
     "difference": "netdsl.comparison.difference",
+    "draw": "netdsl.surface",
     "evaluate": "netdsl.runtime.evaluate",
     "formulas": "netdsl.sizing.formulas",
     "load": "netdsl.surface",
@@ -96,6 +98,7 @@ __all__ = [
     "convolutionize",
     "data",
     "difference",
+    "draw",
     "evaluate",
     "formulas",
     "load",

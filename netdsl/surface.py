@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.dims.tensors import LARGEST
 from netdsl.graph import Net
@@ -12,6 +12,9 @@ from netdsl.program import check_program, load_file
 from netdsl.program import load_text as program_from_text
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
+
+if TYPE_CHECKING:
+    from netdsl.drawing import Diagram
 
 
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
@@ -44,6 +47,20 @@ def report(
     from netdsl.reports import render
 
     return render(analyze(net, sizes=sizes, batch=batch), format, **options)
+
+
+def draw(
+    net: Net, *, sizes: Mapping[str, int] | None = None, depth: int | None = None, expand: bool = False
+) -> Diagram:
+    """A picture of a net, whose `svg()` is a text and whose `png()` are bytes.
+
+    `sizes` gives its symbols numbers; `depth` is how many levels of nesting are shown, 1 folding every block (default:
+    what stays readable); `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`.
+    """
+    from netdsl.analyzer import analyze
+    from netdsl.drawing import draw as drawn
+
+    return drawn(net, analyze(net, sizes=sizes), depth=depth, expand=expand)
 
 
 def _written(settings: Mapping[str, object]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from netdsl.reports import terminal_width
 COMMANDS = {
     "report": "print shapes, parameters, MACs, memory and receptive field of every layer",
     "diff": "print what is not the same in two nets",
+    "draw": "draw a net as boxes and arrows",
     "check": "say everything that is wrong with some files",
     "fmt": "bring files into their canonical form",
     "compile": "write a net as PyTorch source or as an ONNX model",

@@ -116,10 +116,11 @@ def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -
 
 
 def _name(branch: Branch) -> str:
+    return branch.row.name if branch.copies == 1 else named_from_to(branch.row.name, branch.last)
+
+
+def named_from_to(first: str, last: str) -> str:
     """`stage3.bottleneck2…4` for three copies."""
-    first, last = branch.row.name, branch.last
-    if branch.copies == 1:
-        return first
     start = 0
     while start < min(len(first), len(last)) and first[start] == last[start]:
         start += 1

@@ -101,6 +101,7 @@ def test_help_of_every_command(name: str, capsys: pytest.CaptureFixture[str], mo
 READ: dict[str, tuple[str, ...]] = {
     "report": ("report", "-"),
     "diff": ("diff", "-", "--new-net", "N"),
+    "draw": ("draw", "-"),
     "check": ("check", "-"),
     "fmt": ("fmt", "-"),
     "compile": ("compile", "-", "--to", "pytorch"),

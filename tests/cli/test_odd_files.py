@@ -89,6 +89,7 @@ READS: dict[str, tuple[str, list[str]]] = {
     "predict picture": ("odd.png", ["predict", "p.onnx", "odd.png"]),
     "predict run": ("odd.npy", ["predict", "run", "odd.npy"]),
     "look": ("odd.npy", ["look", "run", "--sample", "odd.npy"]),
+    "draw": ("odd.net", ["draw", "odd.net"]),
     "parity": ("odd.net", ["parity", "odd.net"]),
     "weights": ("odd.safetensors", ["weights", "show", "odd.safetensors"]),
     "weights shards": ("odd.safetensors.index.json", ["weights", "show", "odd.safetensors.index.json"]),

@@ -54,7 +54,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "sizing": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer"},
     "reports": {"base", "dims", "text", "analysis", "comparison", "sizing"},
-    "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},
+    "drawing": {"base", "dims", "ops", "graph", "analysis", "reports"},
+    "surface": {"dims", "text", "graph", "analyzer", "program", "reports", "drawing"},
     "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "analyzer", "codegen", "program"},
     "zoo": {"base", "ops", "text", "graph", "recipe", "program", "weights", "runtime", "reference"},
     "": {"text", "graph", "recipe", "analyzer", "codegen", "comparison", "runtime", "sizing", "surface"},
@@ -72,6 +73,7 @@ ROOMS: dict[str, set[str]] = {
         "runtime",
         "reports",
         "sizing",
+        "drawing",
         "",
     },
     "__main__": {"cli"},
@@ -114,6 +116,8 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "lark": ("text/tables.py",),
     "pyarrow": ("runtime/",),
     "datasets": ("runtime/",),
+    "graphlay": ("drawing/layered.py",),
+    "resvg_py": ("drawing/png.py",),
 }
 """Libraries that take long to import, and the only files that may."""
 
@@ -324,7 +328,7 @@ def test_modules_are_rooms_not_halls() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
 
 
-UNTYPED, SLACK = 0.037, 0.003
+UNTYPED, SLACK = 0.035, 0.003
 """The largest share of annotations that hold `Any`, and how far it may fall before this number has to follow."""
 
 

@@ -1,0 +1,43 @@
+"""`netdsl draw FILE`: a picture of a net.
+
+Draw a net as boxes and arrows: blocks folded below --depth, equal blocks in a row once with their count, shapes on the
+arrows, boxes as wide as their channels and shaded by their share of the multiply-accumulates. The picture is SVG, or
+PNG where -o ends so.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from netdsl.cli.opening import open_net
+from netdsl.cli.options import add_net, add_size, count
+from netdsl.cli.streams import print_file, say
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_net(parser)
+    add_size(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, help="an .svg or .png file for the picture (SVG goes to the terminal)"
+    )
+    parser.add_argument("--depth", type=count, help="fold blocks below this depth (default: what stays readable)")
+    parser.add_argument("--expand", action="store_true", help="draw repeated blocks and small layers one by one")
+
+
+def run(given: Namespace) -> None:
+    from netdsl.drawing import draw
+    from netdsl.drawing.keeping import ENDINGS, keep
+
+    if given.output == Path("-"):  # the terminal, as with other programs, and no file of that name
+        given.output = None
+    if given.output is not None and given.output.suffix.lower() not in ENDINGS:
+        given.parser.error("--output: a picture is kept in an .svg or .png file")
+    opened = open_net(given)
+    net = opened.say()
+    picture = draw(net, opened.report, depth=given.depth, expand=given.expand)
+    if given.output is None:
+        print_file(picture.svg())
+        return
+    keep(picture, given.output)
+    say(f"{net.name} → {given.output}")

@@ -1,0 +1,112 @@
+"""Where the shapes stand beside the arrows, so that they cover no box, no other arrow and no other shape."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from netdsl.base.record import changed
+from netdsl.drawing.boxes import LINE, PADDING, TITLE
+from netdsl.drawing.closing import HEADER
+from netdsl.drawing.letters import width
+from netdsl.drawing.places import PictureArrow, PictureBox, Point, Rect
+
+BESIDE = 5.0
+"""Pixels from an arrow to its text."""
+HEAD = 8.0
+"""Length of the head of an arrow."""
+CELL = 64.0
+"""Height of the stripes in which what is in the way is looked up."""
+
+
+class Taken:
+    """What is in the way of a text, by stripes of the picture."""
+
+    def __init__(self) -> None:
+        self.stripes: defaultdict[int, list[Rect]] = defaultdict(list)
+
+    def add(self, rect: Rect) -> None:
+        for stripe in self._of(rect):
+            self.stripes[stripe].append(rect)
+
+    def meets(self, rect: Rect) -> bool:
+        return any(overlap(rect, other) for stripe in self._of(rect) for other in self.stripes.get(stripe, ()))
+
+    def _of(self, rect: Rect) -> range:
+        return range(int(rect.y // CELL), int(rect.bottom // CELL) + 1)
+
+
+def overlap(one: Rect, other: Rect) -> bool:
+    """Whether two rectangles have a point inside both."""
+    return one.x < other.right and other.x < one.right and one.y < other.bottom and other.y < one.bottom
+
+
+def labelled(arrows: Sequence[PictureArrow], boxes: Iterable[Rect]) -> list[PictureArrow]:
+    """The arrows with a place for each text; where none is free it lies on the arrow."""
+    taken = Taken()
+    for rect in boxes:
+        taken.add(rect)
+    for arrow in arrows:
+        for segment in segments(arrow.points):
+            taken.add(segment)
+    return [_placed(arrow, taken) if arrow.text else arrow for arrow in arrows]
+
+
+def in_the_way(boxes: Iterable[PictureBox]) -> Iterator[Rect]:
+    """What no text may cover: boxes, and of an open block its edges and what stands in its head."""
+    for box in boxes:
+        rect = box.rect
+        if not box.opened:
+            yield rect
+            continue
+        yield Rect(rect.x, rect.y, width(box.title, TITLE, bold=True) + 2 * PADDING, HEADER)
+        beside = width(heading(box), LINE) + 2 * PADDING
+        yield Rect(rect.right - beside, rect.y, beside, HEADER)
+        yield Rect(rect.x, rect.y - 1, rect.width, 2)
+        yield Rect(rect.x, rect.bottom - 1, rect.width, 2)
+
+
+def heading(box: PictureBox) -> str:
+    """What stands at the right in the head of an open block: its name, copies and steps, as far as there is room."""
+    whole = " · ".join([*box.lines, *[f"×{box.copies}"] * (box.copies > 1)])
+    short = f"×{box.copies}" if box.copies > 1 else ""
+    room = box.rect.width - width(box.title, TITLE, bold=True) - 4 * PADDING
+    return next((text for text in (whole, short) if width(text, LINE) <= room), "")
+
+
+def segments(points: Sequence[Point]) -> Iterator[Rect]:
+    """The straight pieces of an arrow, as rectangles a pixel wide."""
+    for (x, y), (u, v) in itertools.pairwise(points):
+        yield Rect(min(x, u) - 0.5, min(y, v) - 0.5, abs(u - x) + 1, abs(v - y) + 1)
+
+
+def _placed(arrow: PictureArrow, taken: Taken) -> PictureArrow:
+    size = width(arrow.text, LINE), LINE + 1
+    found = next((rect for rect in _beside(arrow.points, size) if not taken.meets(rect)), None)
+    rect = found if found is not None else _upon(arrow.points, size)
+    taken.add(rect)
+    return changed(arrow, place=(round(rect.x, 1), round(rect.y + rect.height / 2, 1)))
+
+
+def _beside(points: Sequence[Point], size: tuple[float, float]) -> Iterator[Rect]:
+    """Places at the right and the left of pieces that go down, above and below those that go across."""
+    wide, high = size
+    for (x, y), (u, v) in itertools.pairwise(points):
+        last = HEAD if (u, v) == points[-1] else 0.0
+        length = abs(u - x) + abs(v - y) - last
+        if x == u and length >= high:
+            for share in (0.5, 0.25, 0.75):
+                middle = y + (v - y) * share * length / (abs(v - y) or 1) - high / 2
+                yield Rect(x + BESIDE, middle, wide, high)
+                yield Rect(x - BESIDE - wide, middle, wide, high)
+        elif y == v and length >= wide + 4:
+            left = (x + u) / 2 - wide / 2
+            yield Rect(left, y - high - 2, wide, high)
+            yield Rect(left, y + 2, wide, high)
+
+
+def _upon(points: Sequence[Point], size: tuple[float, float]) -> Rect:
+    """In the middle of the longest piece."""
+    (x, y), (u, v) = max(itertools.pairwise(points), key=lambda p: abs(p[0][0] - p[1][0]) + abs(p[0][1] - p[1][1]))
+    return Rect((x + u - size[0]) / 2, (y + v - size[1]) / 2, *size)

@@ -1,0 +1,167 @@
+"""Pictures of nets: what they hold, that nothing lies on anything else, and the command that writes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from geometry import SVG, faults, groups
+
+import netdsl
+from netdsl.analyzer import analyze
+from netdsl.cli import attempt
+from netdsl.drawing import draw
+from netdsl.drawing.picture import Diagram
+from netdsl.drawing.sketch import TooManyBoxes
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = {
+    "LeNet": ("lenet", {}),
+    "ResNet50": ("resnet", {"depth": 2}),
+    "GoogLeNet": ("googlenet", {"depth": 3}),
+    "UNet": ("unet", {}),
+    "SwinT": ("swin", {"depth": 2}),
+    "CharRNN": ("char_rnn", {}),
+    "BERT": ("bert", {}),
+    "LinkNet34MTL": ("roads", {}),
+    "Seq2Seq": ("translate", {"depth": 3}),
+    "PolygonRNN": ("polygon_rnn", {"depth": 3, "expand": True}),
+}
+
+
+def drawn(name: str, file: str, **more: int | bool) -> Diagram:
+    net = netdsl.load(ROOT / f"specs/{file}.net", name)
+    return draw(net, analyze(net), **more)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_nothing_lies_on_anything_else(name: str) -> None:
+    file, options = SAMPLE[name]
+    picture = drawn(name, file, **options)
+    assert len(picture.boxes) > 5
+    assert list(faults(picture)) == []
+    assert len(groups(picture.svg())) == len(picture.boxes)
+
+
+def test_every_row_is_in_one_box() -> None:
+    net = netdsl.load(ROOT / "specs/resnet.net", "ResNet18")
+    found = analyze(net)
+    picture = draw(net, found, depth=9, expand=True)
+    told = [path for box in picture.boxes for path in box.paths if box.kind not in ("input", "output")]
+    assert sorted(told) == sorted(row.path for row in found.rows)
+
+
+def test_equal_blocks_are_drawn_once() -> None:
+    boxes = {box.path: box for box in drawn("ResNet50", "resnet", depth=1).boxes}
+    assert (boxes["stage2.bottleneck2"].copies, boxes["stage2.bottleneck2"].title) == (3, "bottleneck(128)")
+    assert "stage2.bottleneck3" not in boxes
+    assert "stage2.bottleneck3" in {b.path for b in drawn("ResNet50", "resnet", depth=1, expand=True).boxes}
+
+
+def test_small_layers_stand_in_the_box_of_the_one_before() -> None:
+    boxes = {box.path: box for box in drawn("LeNet", "lenet").boxes}
+    assert boxes["conv1"].paths == ("conv1", "conv1.relu")
+    assert boxes["fc1"].paths == ("fc1.flatten", "fc1", "fc1.relu")
+    assert boxes["fc1"].lines == ("flatten · relu", "fc1")
+
+
+def test_boxes_are_as_wide_as_their_channels_and_shaded_by_their_cost() -> None:
+    boxes = {box.path: box for box in drawn("UNet", "unet").boxes}
+    widths = [boxes[path].rect.width for path in ("d1", "d2", "d3", "d4", "d5")]
+    assert widths == sorted(widths)
+    assert {b - a for a, b in pairwise(widths)} <= {12, 14}, "each doubling adds the same"
+    assert (boxes["u4"].heat, boxes["d2.maxpool"].heat) == (5, 0)
+
+
+def test_shapes_stand_on_the_arrows() -> None:
+    picture = drawn("LeNet", "lenet")
+    assert [a.text for a in picture.arrows] == [
+        "1×28×28", "6×28×28", "6×14×14", "16×10×10", "16×5×5", "120", "84", "10",
+    ]  # fmt: skip
+
+
+def test_a_recurrent_block_has_its_way_back() -> None:
+    folded = drawn("CharRNN", "char_rnn", depth=1)
+    opened = drawn("CharRNN", "char_rnn", depth=2)
+    assert [(a.source, a.target) for a in folded.arrows if a.kind == "back"] == [("cell", "cell")]
+    assert [(a.source, a.target) for a in opened.arrows if a.kind == "back"] == [("cell.h.add1", "cell.h")]
+
+
+def test_a_group_says_what_its_row_says() -> None:
+    group = groups(drawn("LeNet", "lenet").svg())["box-conv1"]
+    assert group.attrib["data-path"] == "conv1"
+    assert group.attrib["data-paths"] == "conv1 conv1.relu"
+    title = group.find(f"{SVG}title")
+    assert title is not None
+    assert title.text == (
+        "conv1: conv(6, 5, pad=2) · [1, 28, 28] → [6, 28, 28] · 156 parameters · 117,600 MACs\n"
+        "conv1.relu: relu · [6, 28, 28] → [6, 28, 28]"
+    )
+
+
+def test_texts_of_a_file_stay_texts() -> None:
+    net = netdsl.load_text("net N {\n input x [4, 8, 8]\n output y: x -> conv(4, 1)\n}", name="<script>&.net")
+    found = analyze(net)
+    object.__setattr__(found.rows[0], "settings", "</title><script>\x00\"'&")
+    svg = draw(net, found).svg()
+    assert "<script" not in svg
+    assert "\x00" not in svg
+    assert len(groups(svg)) == 3
+
+
+def test_a_chain_of_a_thousand_equal_blocks_is_one_box() -> None:
+    text = "block unit(c) {\n input x [c, H, W]\n y: conv(c, 3, pad=1) -> relu\n y + x\n}\n"
+    net = netdsl.load_text(text + "net Deep {\n input x [8, 16, 16]\n " + "unit(8) -> " * 999 + "unit(8)\n}")
+    picture = draw(net, analyze(net), depth=2)
+    assert [b.copies for b in picture.boxes if b.opened] == [1000]
+
+
+def test_a_picture_that_nobody_could_read_is_refused() -> None:
+    rows = "\n".join(f" conv({8 + i % 7}, 3, pad=1)" for i in range(700))
+    net = netdsl.load_text("net Long {\n input x [8, 16, 16]\n" + rows + "\n}")
+    with pytest.raises(TooManyBoxes, match="more than 600 boxes"):
+        draw(net, analyze(net))
+
+
+# ---------------------------------------------------------------- the command
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = attempt([str(a) for a in arguments])
+    return code, *capsys.readouterr()
+
+
+def test_a_file_is_written_by_its_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ending, start in ((".svg", b"<svg "), (".png", b"\x89PNG")):
+        path = tmp_path / f"lenet{ending}"
+        for _ in range(2):  # a picture of ours is replaced
+            assert said(capsys, "draw", ROOT / "specs/lenet.net", "-o", path)[0] == 0
+        assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("name", ["other.svg", "other.png"])
+def test_other_files_are_left_alone(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_text("work")
+    code, _, err = said(capsys, "draw", ROOT / "specs/lenet.net", "-o", tmp_path / name)
+    assert code == 1
+    assert "is there, and no picture of a net by netdsl" in err
+    assert (tmp_path / name).read_text() == "work"
+
+
+def test_other_endings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        said(capsys, "draw", ROOT / "specs/lenet.net", "-o", tmp_path / "x.jpg")
+    assert ended.value.code == 2
+    assert "kept in an .svg or .png file" in capsys.readouterr().err
+
+
+def test_a_picture_is_the_same_in_every_process() -> None:
+    command = [sys.executable, "-m", "netdsl", "draw", "specs/unet.net"]
+    runs = [
+        subprocess.run(command, cwd=ROOT, capture_output=True, env={"PYTHONHASHSEED": seed}, check=True).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
