@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.sizing.formulas import formulas
+    from netdsl.sizing.sweep import sweep
     from netdsl.surface import check, draw, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
@@ -67,6 +68,7 @@ HOMES = {
     "save_step": "netdsl.codegen.onnx.step",
     "stream": "netdsl.runtime.predict",
     "survey": "netdsl.runtime.survey.count",
+    "sweep": "netdsl.sizing.sweep",
     "torch_module": "netdsl.codegen.pytorch.module",
     "torch_source": "netdsl.codegen.pytorch.source",
     "train": "netdsl.runtime.train",
@@ -111,6 +113,7 @@ __all__ = [
     "save_step",
     "stream",
     "survey",
+    "sweep",
     "torch_module",
     "torch_source",
     "train",

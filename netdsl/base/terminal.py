@@ -12,6 +12,7 @@ SPELLED = {
     "σ": "sigmoid", "∘": "*", "÷": "/", "•": "*", "、": ",", "⏎": "\\n",
     **dict.fromkeys("⇒⇨➔➜➝➞➡⟶⟹⭢⮕￫", "->"), **dict.fromkeys("‐‑‒", "-"),
     **dict(zip("▁▂▃▄▅▆▇", "_.-:=+*", strict=True)),
+    **{sign: f"^{number}" for number, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }  # fmt: skip
 """Signs of reports, curves and messages as they are written in letters of ASCII."""
 FALLBACK = "netdsl.spelled"

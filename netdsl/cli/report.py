@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
-from netdsl.cli.sizing import add_sizing, below
+from netdsl.cli.sizing import add_sizing, below, swept
 from netdsl.cli.streams import coloured, print_json
 
 
@@ -29,6 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> None:
     from netdsl.reports import render
 
+    if given.sweep or given.output:
+        swept(given)
+        return
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
     text = render(opened.report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)

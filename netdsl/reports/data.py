@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from netdsl.analysis.columns import Column, Form, ReceptiveField, in_rows
-from netdsl.analysis.report import Report, Row, Shape, key
+from netdsl.analysis.report import Report, Row, Shape, Totals, key
 from netdsl.base.terminal import escaped, printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out")
 """Columns of CSV that hold no numbers; those of the report follow."""
 
 
-def document(found: Report | NetDifference) -> dict[str, Any]:
+def document(found: Report | NetDifference | Totals) -> dict[str, Any]:
     """A report or a difference as plain dictionaries and lists, under the keys of the schema."""
     plain = _plain(found)
     assert isinstance(plain, dict)

@@ -76,12 +76,12 @@ def _cells(line: DrawnRow, numbers: Sequence[str]) -> list[str]:
 def _facts(report: Report, others: Sequence[str]) -> list[str]:
     out = []
     for heading, sentence in facts(report, tuple(others)):
-        text = _prose(sentence)
+        text = prose(sentence)
         out.append(f"- **{escape(heading)}**: {text}" if heading else f"  - {text}")
     return out
 
 
-def _prose(sentence: str) -> str:
+def prose(sentence: str) -> str:
     """A sentence whose words in backticks are code."""
     parts = sentence.split("`")
     return "`".join(part if index % 2 else escape(part) for index, part in enumerate(parts))
