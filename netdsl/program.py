@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from netdsl.base.collector import collector_paused
+from netdsl.base.recent import Recent
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.elaborate.given import BesideText
@@ -22,8 +23,7 @@ from netdsl.text.source import Source, Span, as_source
 
 GivenRows = Mapping[str, str | Sequence[str]]
 """Rows of a recipe by keyword, in the language's own syntax; there may be several losses and metrics."""
-KEPT_TREES = 8
-TREES: dict[tuple[object, ...], syntax.File] = {}
+TREES: Recent[syntax.File] = Recent(8)
 """Trees of the texts that were read last."""
 SHOWN = 10
 """So many of the nets of a file a message names."""
@@ -212,14 +212,11 @@ def _tree(source: Source, collector: Collector) -> syntax.File:
     A program that tries settings, or draws a report again, reads one text many times.
     """
     key = (source.name, source.text, source.path, source.ends, source.mark)
-    if key in TREES:
-        return TREES[key]
+    known = TREES.get(key)
+    if known is not None:
+        return known
     file = parse(source, collector)
-    if not collector.found:
-        while len(TREES) >= KEPT_TREES:
-            TREES.pop(next(iter(TREES)), None)
-        TREES[key] = file
-    return file
+    return file if collector.found else TREES.keep(key, file)
 
 
 def load_text(

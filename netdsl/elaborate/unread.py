@@ -6,10 +6,11 @@ The text alone tells: what one branch of an `if` reads is read, whichever of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import netdsl.elaborate.compared as compared
+from netdsl.base.recent import RecentOf
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.files import Module
 from netdsl.graph import Net
@@ -81,18 +82,37 @@ class Announced(NamedTuple):
     of: str = ""
 
 
+class Parts(NamedTuple):
+    """All that is inside a part of a tree."""
+
+    nodes: list[object]
+    names: frozenset[str]
+    """Those that are read."""
+
+
+PARTS_OF: RecentOf[Parts] = RecentOf(256)
+"""Of the definitions and sections that were looked through last; their trees are kept, too."""
+
+
+def _parts_of(item: object) -> Parts:
+    nodes = _read((item,))
+    return Parts(nodes, frozenset(_names(nodes)))
+
+
 def warn(site: Site, module: Module, net: Net) -> None:
     """Warn of the names in a net, in the author's blocks that it uses and at the top of its file."""
     if site.errors.collector.failed:
         return
     for definition in net.written.definitions.values():
         if not is_library(definition.span.source.name) and _first_look(site, definition.span):
-            nodes = _read((definition,))
-            recipes = _read(module.trains.get(definition.name.id, ()))  # what reads a setting there is told otherwise
-            _warn_unread(site, _inside(definition, nodes), [*nodes, *recipes])
-            compared.warn(site, definition, nodes, module.let_names)
+            parts = PARTS_OF.get(definition, _parts_of)
+            recipes = module.trains.get(definition.name.id, ())  # what reads a setting there is told otherwise
+            read = parts.names.union(*(PARTS_OF.get(train, _parts_of).names for train in recipes))
+            _warn_unread(site, _inside(definition, parts.nodes), read)
+            compared.warn(site, definition, parts.nodes, module.let_names)
     if _first_look(site, module.key):
-        _warn_unread(site, _at_top(module), _read(module.file.items))
+        names = (PARTS_OF.get(item, _parts_of).names for item in module.file.items)
+        _warn_unread(site, _at_top(module), frozenset[str]().union(*names))
 
 
 def _first_look(site: Site, at: Span | str) -> bool:
@@ -112,8 +132,7 @@ def measuring(definition: syntax.Definition) -> set[str]:
     return {of for of, names in shapes.items() if any(count[name] == 1 for name in names & read)}
 
 
-def _warn_unread(site: Site, named: Iterable[Announced], nodes: Iterable[object]) -> None:
-    read = _names(nodes)
+def _warn_unread(site: Site, named: Iterable[Announced], read: Collection[str]) -> None:
     for what, name, of in named:
         if name.id not in read:
             message = f"nothing reads {CALLED[what]}`{name.id}`{of}"

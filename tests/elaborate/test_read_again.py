@@ -8,6 +8,7 @@ import pytest
 
 import netdsl
 from netdsl import program
+from netdsl.base.recent import Recent
 from netdsl.text.diagnostics import NetError
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -16,7 +17,7 @@ TEXT = "net N(width = 4) { input x [width] ; x -> linear(width) }"
 
 def test_one_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed, parse = [], program.parse
-    monkeypatch.setattr(program, "TREES", {})
+    monkeypatch.setattr(program, "TREES", Recent(8))
     monkeypatch.setattr(program, "parse", lambda *given: parsed.append(given[0].text) or parse(*given))
     counts = [netdsl.analyze(netdsl.load_text(TEXT, width=width)).totals.params for width in (4, 5, 4)]
     assert counts == [20, 30, 20]
@@ -38,12 +39,12 @@ def test_texts_with_mistakes_are_read_anew() -> None:
 def test_no_more_texts_are_kept_than_are_of_use() -> None:
     for size in range(1, 20):
         netdsl.load_text(f"net N {{ input x [{size}] ; x -> linear(1) }}")
-    assert len(program.TREES) <= program.KEPT_TREES
+    assert len(program.TREES) <= program.TREES.most
 
 
 @pytest.mark.parametrize("name", ["resnet", "unet", "char_rnn", "translate", "gpt"])
 def test_nets_do_not_change_the_tree_that_they_are_made_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "TREES", {})
+    monkeypatch.setattr(program, "TREES", Recent(8))
     first, again = (
         [_facts(path, net) for net in program.load_file(path).names] for path in [SPECS / f"{name}.net"] * 2
     )
