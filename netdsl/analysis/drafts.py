@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from netdsl.analysis.columns import ReceptiveField, Tally, in_rows
-from netdsl.analysis.known import AtSizes
+from netdsl.analysis.known import AtSizes, NodeAtSizes, TypeAtSizes
 from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row
 from netdsl.analysis.seen import AxisViews
 from netdsl.analysis.settings import layer_text
-from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node, Recurrent, joined
 from netdsl.ops.base import Op
 from netdsl.text.written import Written
@@ -49,7 +48,7 @@ class Remarks(NamedTuple):
 class RowDraft(NamedTuple):
     """What a row is made of once all are known."""
 
-    node: Node
+    layer: NodeAtSizes
     place: Nesting
     tally: Tally
     owned: bool
@@ -65,10 +64,10 @@ class RowMaker:
     def __init__(self, known: AtSizes, written: Written) -> None:
         self.known = known
         self.written = written
-        self.texts: dict[Node, str] = {}
 
     def row(self, draft: RowDraft, seen: ReceptiveField | None) -> Row:
-        node, place, count, owned, remarks, _ = draft
+        layer, place, count, owned, remarks, _ = draft
+        node = layer.node
         shares = (None if owned else node.keyed) or (place.of(node.owner.name) if node.owner is not node else None)
         numbers: dict[str, Any] = {name: count[name] for name in IN_ROWS} | dict.fromkeys(remarks.silent)
         numbers["receptive_field"] = seen
@@ -77,13 +76,13 @@ class RowMaker:
             path=place.of(node.name),
             op=node.kind,
             kind=_kind(node.op),
-            settings=self.text(node),
+            settings=self.text(layer),
             line=node.span.line,
             depth=place.depth,
-            inputs=tuple([self.known.type(v.type).shape for v in node.inputs]),
-            outputs=tuple([self.known.type(v.type).shape for v in node.results]),
-            symbolic_in=self.symbolic(node.inputs),
-            symbolic_out=self.symbolic(node.results),
+            inputs=tuple([t.shape for t in layer.inputs]),
+            outputs=tuple([t.shape for t in layer.outputs]),
+            symbolic_in=self.symbolic(layer.inputs),
+            symbolic_out=self.symbolic(layer.outputs),
             steps=place.steps if remarks.steps is None else remarks.steps,
             shares=shares,
             notes=tuple(_notes(shares if not owned else None, remarks.steps)),
@@ -92,15 +91,15 @@ class RowMaker:
             **numbers,
         )
 
-    def text(self, node: Node) -> str:
+    def text(self, layer: NodeAtSizes) -> str:
         """The layer as an author would write it."""
-        if node not in self.texts:
-            self.texts[node] = layer_text(node, self.written)
-        return self.texts[node]
+        if layer.text is None:
+            layer.text = layer_text(layer.node, self.written)
+        return layer.text
 
-    def symbolic(self, values: tuple[Value, ...]) -> tuple[str, ...]:
+    def symbolic(self, types: tuple[TypeAtSizes, ...]) -> tuple[str, ...]:
         """Shapes as texts with their symbols; () where there are none."""
-        return tuple([self.known.type(v.type).text for v in values]) if self.known.sizes else ()
+        return tuple([t.text for t in types]) if self.known.sizes else ()
 
 
 def _kind(op: Op | Block) -> str:

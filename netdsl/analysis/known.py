@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import NamedTuple
 
+from netdsl.analysis.columns import Tally
 from netdsl.analysis.counts import items_at, shape_at
 from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.numbered import numbered
 from netdsl.analysis.report import Shape
+from netdsl.analysis.seen import AxisViews
+from netdsl.base.recent import Recent
 from netdsl.dims.tensors import TensorType, Weight
 from netdsl.graph import Block, Node
 from netdsl.ops.base import Follows, Op, Reading
@@ -70,14 +74,66 @@ class TypeAtSizes:
         """The shape with its symbols; empty where there are none."""
 
 
+class Measured(NamedTuple):
+    """The numbers of one layer in one place."""
+
+    tally: Tally
+    silent: tuple[str, ...]
+    """Columns of which a part is not stated."""
+    missing: tuple[str, ...]
+    """What is not stated."""
+
+
+class Sights(NamedTuple):
+    """What the results of a layer see when its operands see `fields`."""
+
+    fields: tuple[AxisViews | None, ...]
+    results: tuple[AxisViews | None, ...]
+    features: frozenset[int]
+    """The followed axes that it reads as features, known then."""
+
+
+class NodeAtSizes:
+    """A layer or a block with numbers for symbols, and what was found of it in the places where it stands."""
+
+    __slots__ = ("elements", "fits", "inputs", "kept", "measured", "node", "op", "outputs", "sights", "text")
+
+    def __init__(self, node: Node, known: AtSizes) -> None:
+        self.node = node
+        self.op = None if isinstance(node.op, Block) else known.op(node.op)
+        constants = () if isinstance(node.op, Block) else node.op.constants()
+        self.kept: tuple[Weight, ...] = (*node.weights(), *constants)
+        """The weights and constants of a layer."""
+        self.inputs = tuple([known.type(v.type) for v in node.inputs])
+        self.outputs = tuple([known.type(v.type) for v in node.results])
+        self.elements = max([t.elements for t in self.outputs] + [w.elements for w in self.kept], default=0)
+        """Of the largest tensor that it makes or keeps."""
+        self.measured: dict[tuple[int, int, bool], Measured] = {}
+        """By how often it runs, the bytes of its results, and whether all of its weights are counted here, or none."""
+        self.sights: dict[tuple[int, ...], Sights] = {}
+        """By the identity of what its operands see."""
+        self.text: str | None = None
+        """As an author would write it, once that was asked."""
+
+
+MOST = 30_000
+"""Layers of which something is kept from one analysis to the next."""
+
+
 class AtSizes:
     """Everything that has been asked about at the same `sizes`."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
-        self.sizes = sizes
+        self.sizes = dict(sizes)
         self._types: dict[int, TypeAtSizes] = {}
         self._ops: dict[Op, OpAtSizes] = {}
-        self._kept: dict[Node, tuple[Weight, ...]] = {}
+        self._nodes: dict[Node, NodeAtSizes] = {}
+        self._fields: dict[AxisViews, AxisViews] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds so much that the next analysis begins anew."""
+        return len(self._nodes) > MOST or len(self._types) > 4 * MOST
 
     def type(self, type_: TensorType) -> TypeAtSizes:
         found = self._types.get(id(type_))  # equal types are rarely two, and costly to compare
@@ -91,10 +147,23 @@ class AtSizes:
             found = self._ops[op] = OpAtSizes(op, self.sizes)
         return found
 
-    def kept(self, node: Node) -> tuple[Weight, ...]:
-        """The weights and constants of a layer."""
-        found = self._kept.get(node)
+    def node(self, node: Node) -> NodeAtSizes:
+        found = self._nodes.get(node)
         if found is None:
-            own = () if isinstance(node.op, Block) else node.op.constants()
-            found = self._kept[node] = (*node.weights(), *own)
+            found = self._nodes[node] = NodeAtSizes(node, self)
         return found
+
+    def field(self, field: AxisViews | None) -> AxisViews | None:
+        """The one of equal fields that what was found is kept by."""
+        return field and self._fields.setdefault(field, field)
+
+
+LAST: Recent[AtSizes] = Recent(4)
+"""What was asked at the sizes of the last analyses: another one of the same layers need not ask again."""
+
+
+def at_sizes(sizes: Mapping[str, int]) -> AtSizes:
+    """What is known at some sizes already."""
+    key = tuple(sorted(sizes.items()))
+    found = LAST.get(key)
+    return LAST.keep(key, AtSizes(sizes)) if found is None or found.full else found

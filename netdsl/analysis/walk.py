@@ -10,7 +10,7 @@ from netdsl.analysis.drafts import Nesting, Remarks, RowDraft, RowMaker
 from netdsl.analysis.dropped import LostPixels
 from netdsl.analysis.explain import Followed, explain
 from netdsl.analysis.fields import FollowedAxes, alike, outwards
-from netdsl.analysis.known import AtSizes, OpAtSizes
+from netdsl.analysis.known import Measured, NodeAtSizes, OpAtSizes, Sights, at_sizes
 from netdsl.analysis.memory import Timeline
 from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.seen import AxisViews
@@ -42,7 +42,7 @@ class Walk:
         listed: bool = True,
     ) -> None:
         self.sizes = sizes
-        self.known = AtSizes(sizes)
+        self.known = at_sizes(sizes)
         self.making = RowMaker(self.known, written)
         self.batch = batch
         self.training = training
@@ -71,7 +71,7 @@ class Walk:
             self.sight.start(source, self.shape(value), value.type.dtype is not DType.FLOAT)
         for value in graph.inputs:
             self.schedule.hold(value, self.bytes(value.type))
-        self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(seen)})
+        self.fields.update({v: self.known.field(self.sight.of_input(source)) for source, v in enumerate(seen)})
         total = self.graph(graph, Nesting())
         self.schedule.keep(o.value for o in graph.outputs)
         if self.listed:
@@ -83,21 +83,23 @@ class Walk:
         known = set() if known is None else known
         for node in graph.nodes:
             if not isinstance(node.op, Block):
-                self.look(node, self.known.op(node.op))
+                self.look(self.known.node(node))
                 continue
-            self.bound(node)
+            self.bound(self.known.node(node))
             if id(node.op.body) not in known:
                 known.add(id(node.op.body))
                 self.survey(node.op.body, known)
 
-    def look(self, node: Node, op: OpAtSizes) -> tuple[str, ...]:
+    def look(self, layer: NodeAtSizes) -> tuple[str, ...]:
         """What is doubtful about a layer; `NetError` where no machine could hold it."""
-        self.bound(node)
-        return self.losses(node, op.loss())
+        self.bound(layer)
+        assert layer.op is not None
+        loss = layer.op.loss()
+        return () if loss is None else self.losses(layer.node, loss)
 
     def _draw(self) -> None:
         """Make the rows. What each of them sees can be shown now that all are known."""
-        drafts = [(d, (d.field, d.node.results[0].type.rank)) for d in self.drafts if d is not None]
+        drafts = [(d, (d.field, d.layer.node.results[0].type.rank)) for d in self.drafts if d is not None]
         shown = {field: self.sight.shown(*field) for field in dict.fromkeys(field for _, field in drafts)}
         self.rows = [self.making.row(draft, shown[field]) for draft, field in drafts]
 
@@ -142,58 +144,90 @@ class Walk:
         self.met.add(path)
         return first
 
-    def fresh(self, node: Node, place: Nesting) -> tuple[Weight, ...]:
-        """The tensors that it keeps and that no earlier row has counted."""
-        here = place.owner(node)
-        kept = [(joined(here, w.name), w) for w in self.known.kept(node)]
-        found = tuple([w for key, w in kept if key not in self.counted])
-        self.counted.update(key for key, _ in kept)
+    def fresh(self, layer: NodeAtSizes, here: str) -> tuple[Weight, ...]:
+        """The tensors that it keeps and that no earlier row has counted, under the keys that begin with `here`."""
+        if not layer.kept:
+            return ()
+        keys = [joined(here, w.name) for w in layer.kept]
+        found = layer.kept
+        if not self.counted.isdisjoint(keys):
+            found = tuple([w for key, w in zip(keys, found, strict=True) if key not in self.counted])
+        self.counted.update(keys)
         return found
 
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
-        known = self.known.op(op)
-        warnings = self.look(node, known)
+        layer = self.known.node(node)
+        warnings = self.look(layer)
         path = place.of(node.name)
         owned = self.owns(node, place)
-        activation = self.run(node, op, path) * place.steps
-        place = place._replace(steps=place.steps * self.items(node.results))
+        activation = self.run(layer, op, path) * place.steps
+        items = max([t.items for t in layer.outputs], default=1)
+        if items > 1:
+            place = place._replace(steps=place.steps * items)
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
-        fresh = self.fresh(node, place)
-        at = LayerAt(known.op, scale, fresh, activation, known.stated)
-        count, silent = measured(at)
-        if at.missing:
-            self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
-        self.see(node, known)
+        fresh = self.fresh(layer, place.owner(node))
+        count, silent, missing = self.measured(layer, scale, activation, fresh)
+        if missing:
+            self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))
+        self.see(layer)
         lines = self.explanation(node, op, place, fresh) if self.explained else ()
         if self.listed:
             remarks = Remarks(silent, warnings, lines)
-            self.drafts.append(RowDraft(node, place, count, owned, remarks, self.fields.get(node.results[0])))
+            self.drafts.append(RowDraft(layer, place, count, owned, remarks, self.fields.get(node.results[0])))
         return count
 
-    def bound(self, node: Node) -> None:
+    def measured(self, layer: NodeAtSizes, scale: int, activation: int, fresh: tuple[Weight, ...]) -> Measured:
+        """Its numbers: worked out once for all places that count as many of its weights."""
+        assert layer.op is not None
+        if fresh and fresh is not layer.kept:
+            return measured(LayerAt(layer.op.op, scale, fresh, activation, layer.op.stated))
+        key = (scale, activation, bool(fresh))
+        found = layer.measured.get(key)
+        if found is None:
+            at = LayerAt(layer.op.op, scale, fresh, activation, layer.op.stated)
+            found = layer.measured[key] = measured(at)
+        return found
+
+    def bound(self, layer: NodeAtSizes) -> None:
         """Refuse weights and results too large for any machine: `NetError` at their row."""
-        tensors = [self.known.type(r.type).elements for r in node.results]
-        if max((*tensors, *(weight.elements for weight in self.known.kept(node))), default=0) > MOST:
-            message = f"`{self.making.text(node)}` holds more than {MOST:,} numbers"
+        if layer.elements > MOST:
+            message = f"`{self.making.text(layer)}` holds more than {MOST:,} numbers"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             notes = (f"at {at}",) if at and len(at) < 100 else ()
-            found = Diagnostic("size-too-large", message, (Label(node.span),), notes=notes, help="use smaller sizes")
+            where = (Label(layer.node.span),)
+            found = Diagnostic("size-too-large", message, where, notes=notes, help="use smaller sizes")
             raise NetError([found])
 
-    def see(self, node: Node, known: OpAtSizes) -> None:
+    def see(self, layer: NodeAtSizes) -> None:
         """The fields of an operation's results."""
-        op = node.op
+        node = layer.node
+        fields = tuple([self.fields.get(v) for v in node.inputs])
+        key = tuple(map(id, fields))
+        known = layer.sights.get(key)
+        if known is None:
+            before, self.sight.features = self.sight.features, set()
+            results = tuple(map(self.known.field, self.seen(layer, fields)))
+            known = layer.sights[key] = Sights(fields, results, frozenset(self.sight.features))
+            self.sight.features = before
+        self.sight.features |= known.features
+        self.fields.update(zip(node.results, known.results, strict=True))
+
+    def seen(self, layer: NodeAtSizes, fields: Sequence[AxisViews | None]) -> Iterator[AxisViews | None]:
+        """What each result sees where the operands see `fields`."""
+        node, op, known = layer.node, layer.node.op, layer.op
         assert isinstance(op, Op)
+        assert known is not None
         like = getattr(op, "like", None)
-        operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
+        pairs = zip(node.inputs, fields, strict=True)
+        operands = [(i, v, f) for i, (v, f) in enumerate(pairs) if v is not like and f]
         if _alike(op) and len(operands) > 2:  # what reads values alike is asked once for those that are alike
             operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
         for number, result in enumerate(node.results):
             through = [self.through(known, (i, number), (v, result), f) for i, v, f in operands]
-            self.fields[result] = self.joined(op, through, len(node.inputs))
+            yield self.joined(op, through, len(node.inputs))
 
     def joined(self, op: Op, through: list[AxisViews], operands: int) -> AxisViews | None:
         """What a result sees through those of its operands that see anything."""
@@ -211,8 +245,9 @@ class Walk:
         before, after = map(self.shape, ends)
         return self.sight.through(field, before, known.reading(*place), after)
 
-    def run(self, node: Node, op: Op, path: str) -> int:
+    def run(self, layer: NodeAtSizes, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
+        node = layer.node
         if not node.inputs:
             return 0  # a free parameter or a constant: its memory is that of the model
         if op.in_place() and not (self.training and op.training_differs):
@@ -222,12 +257,10 @@ class Walk:
         self.schedule.run(path, node.inputs, sizes)
         return sum(size for _, size in sizes)
 
-    def losses(self, node: Node, loss: LostPixels | None) -> tuple[str, ...]:
+    def losses(self, node: Node, loss: LostPixels) -> tuple[str, ...]:
         """Warn of pixels that no window reads."""
-        if loss is None:
-            return ()
         if self.collector is not None:
-            message = f"the windows of `{self.making.text(node)}` do not divide its input: {loss.text}"
+            message = f"the windows of `{self.making.text(self.known.node(node))}` do not divide its input: {loss.text}"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
@@ -263,7 +296,8 @@ class Walk:
         inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
         self.drafts.append(None)
         steps = None
-        self.bound(node)
+        block = self.known.node(node)
+        self.bound(block)
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
             count = self.recurrent(node, op, inside, steps)
@@ -272,7 +306,7 @@ class Walk:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
         remarks = Remarks(explanation=lines, steps=steps)
-        self.drafts[index] = RowDraft(node, place, count, owned, remarks, self.fields.get(node.results[0]))
+        self.drafts[index] = RowDraft(block, place, count, owned, remarks, self.fields.get(node.results[0]))
         return count
 
     def body(self, node: Node, op: Block, inside: Nesting) -> Tally:
@@ -331,8 +365,8 @@ class Walk:
         self.fields.update(dict.fromkeys((*op.sequences, *(s.current for s in op.states)), seen))
 
 
-def measured(layer: LayerAt) -> tuple[Tally, tuple[str, ...]]:
-    """The numbers of a layer by column, and the columns of which a part is not stated."""
+def measured(layer: LayerAt) -> Measured:
+    """The numbers of a layer by column."""
     count: Tally = {}
     silent: list[str] = []
     for name, number, partial in SUMMED:
@@ -340,7 +374,7 @@ def measured(layer: LayerAt) -> tuple[Tally, tuple[str, ...]]:
         count[name] = number(layer)
         if layer.silent and partial:
             silent.append(name)
-    return count, tuple(silent)
+    return Measured(count, tuple(silent), tuple(layer.missing))
 
 
 def _add(total: Tally, count: Tally) -> None:
