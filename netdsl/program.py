@@ -23,7 +23,7 @@ from netdsl.text.source import Source, Span, as_source
 
 GivenRows = Mapping[str, str | Sequence[str]]
 """Rows of a recipe by keyword, in the language's own syntax; there may be several losses and metrics."""
-TREES: Recent[syntax.File] = Recent(8)
+TREES: Recent[syntax.File] = Recent(16)
 """Trees of the texts that were read last."""
 SHOWN = 10
 """So many of the nets of a file a message names."""
@@ -199,7 +199,7 @@ def load_source(
     """
     collector = Collector()
     file = _tree(source, collector)
-    library = Library(parse, read_source, collector)
+    library = Library(_tree, read_source, collector)
     module = library.open(file)
     return Program(
         file.source, file, module, library, collector, settings or {}, recipe or {}, by, prefix, tuple(fields)

@@ -45,6 +45,10 @@ class Limitation:
         return f"Demand({self.condition}, {self.source!r})"
 
 
+Narrowed = tuple[tuple[tuple[str, SizeSet], ...], tuple[tuple[str, Dim], ...]]
+"""What is left of the symbols that stand for themselves, and what the others stand for."""
+
+
 class Domain:
     """Sizes of symbols, all >= 1, narrowed by demands.
 
@@ -98,6 +102,19 @@ class Domain:
         other._relations, other._order = list(self._relations), list(self._order)
         other.demands, other.preferences = list(self.demands), list(self.preferences)
         return other
+
+    @property
+    def narrowed(self) -> Narrowed | None:
+        """What is left of each symbol alone; None where relations tie several together."""
+        return None if self._relations else (tuple(self._sets.items()), tuple(self._aliases.items()))
+
+    def narrow(self, left: Narrowed, demands: Iterable[Limitation], preferences: Iterable[Limitation]) -> None:
+        """Leave what another domain was left with, which was `narrowed` as this one is and met these since."""
+        self._sets, self._aliases = dict(left[0]), dict(left[1])
+        self.demands.extend(demands)
+        self.preferences.extend(preferences)
+        self._projection = self._wishes = None
+        self._verdicts.clear()
 
     def decide(self, condition: bool | Condition) -> Verdict:
         """Whether it holds for all, some or none of the members."""

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import netdsl.elaborate.along as along
 import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
+import netdsl.elaborate.earlier as earlier
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
@@ -241,7 +242,7 @@ def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Bl
     if key is not None:
         site.context.bodies[key] = None
     with _watched(site, definition, value, span), site.errors.within(frame):
-        block = _build(inner, layer, values, value, span)
+        block = earlier.built(site, key, lambda: _build(inner, layer, values, value, span))
     if key is not None and not starts_outside(block):
         site.context.bodies[key] = block
     elif key is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from netdsl.base.recent import Recent
 from netdsl.base.record import anew, entity, record
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.bounds import Limits
@@ -47,6 +48,8 @@ class Context:
     """The bodies being built, each inside the one before."""
     bodies: dict[Any, Any] = anew(factory=dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
+    earlier: Recent[Any] | None = None
+    """Bodies that were built for other settings, or for other nets of the file; None where none may be used."""
     written: Written = anew(factory=Written)
     """What the author wrote of the graph, by place."""
     suspects: dict[Value, Suspect] = anew(factory=dict)

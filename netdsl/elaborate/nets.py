@@ -9,6 +9,7 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.doubts as doubts
+import netdsl.elaborate.earlier as earlier
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
@@ -52,6 +53,7 @@ def elaborate(
     called `by`.
     """
     site = site_of(collector, library, module.scope)
+    site.context.earlier = earlier.of_file(library, module)
     library.at_work.append(definition)
     try:
         with charged(library.sizes):

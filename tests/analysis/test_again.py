@@ -12,7 +12,19 @@ from netdsl.analysis import known
 from netdsl.base.recent import Recent
 
 SPECS = Path(__file__).parents[2] / "specs"
-NETS = ["resnet", "unet", "caption", "char_rnn", "translate", "gpt", "siamese", "mamba", "swin", "show_attend_tell", "moe"]
+NETS = [
+    "resnet",
+    "unet",
+    "caption",
+    "char_rnn",
+    "translate",
+    "gpt",
+    "siamese",
+    "mamba",
+    "swin",
+    "show_attend_tell",
+    "moe",
+]
 ASKED: list[dict[str, Any]] = [{}, {"batch": 8}, {"training": True}, {"explained": True}, {"listed": False}, {}]
 
 
