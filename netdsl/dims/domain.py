@@ -45,7 +45,7 @@ class Limitation:
         return f"Demand({self.condition}, {self.source!r})"
 
 
-Narrowed = tuple[tuple[tuple[str, SizeSet], ...], tuple[tuple[str, Dim], ...]]
+SizesLeft = tuple[tuple[tuple[str, SizeSet], ...], tuple[tuple[str, Dim], ...]]
 """What is left of the symbols that stand for themselves, and what the others stand for."""
 
 
@@ -104,11 +104,11 @@ class Domain:
         return other
 
     @property
-    def narrowed(self) -> Narrowed | None:
+    def narrowed(self) -> SizesLeft | None:
         """What is left of each symbol alone; None where relations tie several together."""
         return None if self._relations else (tuple(self._sets.items()), tuple(self._aliases.items()))
 
-    def narrow(self, left: Narrowed, demands: Iterable[Limitation], preferences: Iterable[Limitation]) -> None:
+    def narrow(self, left: SizesLeft, demands: Iterable[Limitation], preferences: Iterable[Limitation]) -> None:
         """Leave what another domain was left with, which was `narrowed` as this one is and met these since."""
         self._sets, self._aliases = dict(left[0]), dict(left[1])
         self.demands.extend(demands)

@@ -13,7 +13,7 @@ from typing import Any
 
 from netdsl.base.recent import Recent, RecentOf
 from netdsl.base.record import entity, record
-from netdsl.dims.domain import Limitation, Narrowed
+from netdsl.dims.domain import Limitation, SizesLeft
 from netdsl.elaborate.bounds import EFFORT
 from netdsl.elaborate.context import Context, Site
 from netdsl.elaborate.files import Library, Module
@@ -39,13 +39,13 @@ class Traces:
 
 
 @record
-class Kept:
+class EarlierBody:
     """A body with everything that building it did besides."""
 
     block: Block
     files: tuple[object, ...]
     """The trees that it was built from, which the key names by identity."""
-    left: Narrowed
+    left: SizesLeft
     """What it left of the sizes."""
     demands: tuple[Limitation, ...]
     preferences: tuple[Limitation, ...]
@@ -70,7 +70,7 @@ def built(site: Site, key: Hashable, build: Callable[[], Block]) -> Block:
     place = _place(site, key)
     if place is None or site.context.earlier is None:
         return build()
-    found: Kept | None = site.context.earlier.get(place)
+    found: EarlierBody | None = site.context.earlier.get(place)
     if found is not None and _fits(site, found):
         _repeat(site, found)
         return found.block
@@ -93,12 +93,12 @@ def _files(site: Site) -> tuple[object, ...]:
     return tuple(m.file for m in site.library.modules.values() if not is_library(m.file.source.name))
 
 
-def _fits(site: Site, kept: Kept) -> bool:
+def _fits(site: Site, kept: EarlierBody) -> bool:
     """Whether enough is left of what a file may cost."""
     return site.library.effort + kept.effort <= EFFORT and kept.account <= site.library.sizes.left
 
 
-def _repeat(site: Site, kept: Kept) -> None:
+def _repeat(site: Site, kept: EarlierBody) -> None:
     """Do what building a body did besides."""
     site.library.effort += kept.effort
     site.library.sizes.left -= kept.account
@@ -119,7 +119,7 @@ def _record(site: Site, place: Hashable, build: Callable[[], Block]) -> Block:
     if left is None or sizes.rewrites or site.context.suspects or len(site.errors.collector.found) > said:
         return block
     if site.context.earlier is not None and not isinstance(block, Recurrent):
-        kept = Kept(
+        kept = EarlierBody(
             block, _files(site), left, tuple(domain.demands[demands:]), tuple(domain.preferences[preferences:]),
             tuple(sizes.contracts[contracts:]), tuple(islice(site.context.bodies.items(), bodies, None)), traces,
             site.library.effort - effort, account - site.library.sizes.left,
