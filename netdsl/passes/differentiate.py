@@ -279,19 +279,22 @@ class Differentiated:
 
 
 def started(
-    net: Net, moves: frozenset[str] | None = None, still: frozenset[str] = frozenset()
-) -> Differentiated:  # fmt: skip
+    net: Net,
+    moves: frozenset[str] | None = None,
+    still: frozenset[str] = frozenset(),
+    kind: type[Differentiator] = Differentiator,
+) -> Differentiated:
     """A differentiation of which nothing is written: a graph with the net's inputs and the seed of a step.
 
     Gradients are those of all weights that are trained, or of those with the keys that it `moves`; what is `still` is
-    frozen.
+    frozen. `kind` is what does it: one that notes what it does, for somebody who reads along.
     """
     net, seed = begun(net), Value("seed", TensorType((), DType.INT, batched=False))
     graph = Graph(net.name, [*net.inputs, seed])
     if still:
         trained = (k for k, w in net.weights() if w.trainable and not w.buffer)
         moves = frozenset(trained if moves is None else moves) - still
-    worker = Differentiator(Writer(graph, seed=seed), moves, still)
+    worker = kind(Writer(graph, seed=seed), moves, still)
     return Differentiated(net, worker, {v.name: v for v in net.inputs})
 
 

@@ -56,9 +56,7 @@ def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[V
     outer, operands = worker.writer, place.operands
     parts, before = parted(block), dict(zip(block.given, operands[len(block.sequences) :], strict=False))
     worker.forward(parts.before(block), before, place.path, place.key, (*place.within, place.node))
-    inner = differentiate.Differentiator(
-        Writer(Graph(block.name), outer.weights, dict(outer.carried)), still=worker.still
-    )
+    inner = type(worker)(Writer(Graph(block.name), outer.weights, dict(outer.carried)), still=worker.still)
     inner.writer.draws = outer.draws
     seeds = inner.writer.seed = Value("seeds", TensorType((), DType.INT, batched=False))
     own = [*block.sequences, *(s.current for s in block.states)]
