@@ -9,6 +9,7 @@
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
     step = netdsl.onnx_step(net, seed=0)           # its training step as another
     picture = netdsl.draw(net).svg()               # boxes and arrows; png() for a file of pixels
+    lesson = netdsl.gradients(net)                 # how it learns: each row's gradient as a formula
     change = netdsl.difference(net, netdsl.load("specs/lenet5.net"))  # rows added, removed, changed
     found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.comparison.difference import difference
     from netdsl.graph import Net
+    from netdsl.lesson.telling import gradients
     from netdsl.recipe.weights import Weights
     from netdsl.runtime.convolutionize import convolutionize
     from netdsl.runtime.data.handed import data
@@ -58,6 +60,7 @@ HOMES = {
     "draw": "netdsl.surface",
     "evaluate": "netdsl.runtime.evaluate",
     "formulas": "netdsl.sizing.formulas",
+    "gradients": "netdsl.lesson.telling",
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",
     "onnx_model": "netdsl.codegen.onnx.model",
@@ -103,6 +106,7 @@ __all__ = [
     "draw",
     "evaluate",
     "formulas",
+    "gradients",
     "load",
     "load_text",
     "onnx_model",

@@ -41,11 +41,16 @@ def report(
 ) -> str:
     """The layer-wise report of a net as a text: `table`, `json`, `csv` or `markdown`.
 
-    `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table.
+    `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table. With `backward` it is the lesson:
+    how the net learns, row by row from the loss back.
     """
     from netdsl.analyzer import analyze
     from netdsl.reports import render
 
+    if options.pop("backward", False):
+        from netdsl.lesson.reporting import taught
+
+        return render(taught(net, sizes=sizes, batch=batch), format, **options)
     return render(analyze(net, sizes=sizes, batch=batch), format, **options)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_rows, of_totals
+from netdsl.analysis.lesson import PARTS as LESSON
+from netdsl.analysis.lesson import NetLesson
 from netdsl.base.record import Fresh, anew, keyed
 
 VERSION = 2
@@ -152,6 +154,8 @@ class Report:
     rows: tuple[Row, ...] = ()
     """In the order in which they run; a block before what is inside it."""
     not_counted: tuple[Uncounted, ...] = ()
+    lesson: NetLesson | None = None
+    """How it learns, row by row from the loss back, when it was asked for."""
 
     def leaves(self) -> Iterator[Row]:
         """The layers: rows that sum to the totals."""
@@ -168,6 +172,7 @@ PARTS: tuple[type, ...] = (
     Port,
     KeptState,
     Uncounted,
+    *LESSON,
     Report,
 )
 """Each after the parts that it holds."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
+from netdsl.cli.lesson import add_lesson, taught_report
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
 from netdsl.cli.sizing import add_sizing, below, swept
@@ -22,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
     parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")
     parser.add_argument("--explain", action="store_true", help="show the arithmetic of every row")
+    add_lesson(parser)
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     add_sizing(parser)
 
@@ -34,7 +36,8 @@ def run(given: Namespace) -> None:
         return
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
-    text = render(opened.report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)
+    report = taught_report(opened.net, given) if given.backward else opened.report
+    text = render(report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)
     text = below(text, opened, given)
     if given.format == "json":
         print_json(text.rstrip("\n"))

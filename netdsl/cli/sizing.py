@@ -94,7 +94,7 @@ def _checked(given: Namespace) -> None:
     twice = BATCH if BATCH in names and given.batch != 1 else next((n for n in names if n in given.size), None)
     if twice is not None:
         given.parser.error(f"--sweep goes through {twice}, which has a number, too: leave one of them out")
-    told = {o: getattr(given, o) for o in ("formulas", "explain", "expand", "depth")}
+    told = {o: getattr(given, o) for o in ("formulas", "explain", "backward", "expand", "depth")}
     stray = next((o for o, value in told.items() if value is not None and value is not False), None)
     if stray is not None:
         given.parser.error(f"--{stray} is about a report of one size: leave it out, or --sweep")

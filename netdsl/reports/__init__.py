@@ -34,12 +34,20 @@ def render(
     `width` (the terminal's when None) is for the table. `depth` (how many levels of nesting to show: 1 folds every
     block, 0 leaves only the totals), `expand` (repeated blocks one by one), `explain` (the arithmetic that
     `analyze(…, explained=True)` made) and `others` (further nets of the file) are for table and Markdown; JSON and CSV
-    always hold every row. Raises `ValueError` for an unknown format.
+    always hold every row. A report with a lesson is drawn as that. Raises `ValueError` for an unknown format.
     """
+    columns = terminal_width() if width is None else min(width, WIDEST)
+    if report.lesson is not None and format == "table":
+        import netdsl.reports.lesson as lesson
+
+        return lesson.as_text(report, width=columns, depth=depth, expand=expand, color=color)
+    if report.lesson is not None and format == "markdown":
+        import netdsl.reports.lesson_markdown as noted
+
+        return noted.as_markdown(report, depth=depth, expand=expand)
     if format == "table":
         from netdsl.reports.table import table
 
-        columns = terminal_width() if width is None else min(width, WIDEST)
         return table(report, width=columns, depth=depth, explain=explain, expand=expand, color=color, others=others)
     if format == "markdown":
         from netdsl.reports.markdown import as_markdown

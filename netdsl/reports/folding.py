@@ -110,12 +110,12 @@ def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -
         open_ = bool(branch.inside) and (depth is None or level < depth)
         layer = branch.row.settings + (f" × {branch.copies}" if branch.copies > 1 else "")
         folded = branch.row.kind != "layer" and not open_
-        yield DrawnRow(branch.row, tree, below + ("│  " if open_ else ""), _name(branch), layer, folded)
+        yield DrawnRow(branch.row, tree, below + ("│  " if open_ else ""), branch_name(branch), layer, folded)
         if open_:
             yield from _lines(branch.inside, below, level + 1, depth)
 
 
-def _name(branch: Branch) -> str:
+def branch_name(branch: Branch) -> str:
     return branch.row.name if branch.copies == 1 else named_from_to(branch.row.name, branch.last)
 
 

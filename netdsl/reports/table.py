@@ -77,7 +77,7 @@ def table(
 ) -> str:
     """The whole report as text whose lines are at most `width` long, if that is at all possible."""
     shown = lines(report.rows, depth, expand)
-    paint = _painter(color)
+    paint = painter(color)
     out = [*_header(report, width, paint), ""]
     if shown:
         out += [*_body(report, shown, width, paint, explain), ""]
@@ -85,7 +85,7 @@ def table(
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
-def _painter(color: bool) -> Callable[[str, str], str]:
+def painter(color: bool) -> Callable[[str, str], str]:
     if not color:
         return lambda text, code: printable(text)
     return lambda text, code: f"\x1b[{code}m{printable(text)}\x1b[0m" if code and text.strip() else printable(text)

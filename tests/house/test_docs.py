@@ -45,6 +45,7 @@ READ = (
     "docs/results.md",
     "docs/comparing.md",
     "docs/sizes.md",
+    "docs/lesson.md",
     "docs/weights.md",
     "docs/tour.md",
     "docs/data.md",

@@ -1,0 +1,97 @@
+"""What a lesson says of a net, as plain records: a part of the report's document, made where `--backward` asks."""
+
+from __future__ import annotations
+
+from netdsl.base.record import keyed
+
+ShapeText = tuple[str, ...]
+"""Sizes as texts, for the batch is a letter: `("N", "84")`."""
+
+
+@keyed
+class Gradient:
+    """What a row gives back to one of its weights or inputs."""
+
+    of: str
+    """As it is written: `∂J/∂W`."""
+    name: str
+    """The weight's key in the state dict, or what the input comes from."""
+    learned: bool
+    """Whether it is of a weight."""
+    shape: ShapeText
+    formula: str
+    factors: str = ""
+    """The sizes of what a product multiplies: `[10, N] · [N, 84]`."""
+    macs: int = 0
+    """Multiply-accumulates of a batch of one."""
+
+
+@keyed
+class Lecture:
+    """One row on the way back."""
+
+    path: str
+    layer: str
+    """As an author would write it."""
+    computes: str = ""
+    """What it computes, in the letters of its gradients."""
+    shape: ShapeText = ()
+    """Of what it gives, and so of what arrives."""
+    arrives: str = ""
+    """Where what arrives comes from, unless it is the row behind alone."""
+    where: tuple[str, ...] = ()
+    """What letters stand for."""
+    steps: tuple[str, ...] = ()
+    """What is computed at each step of a sequence, from the last to the first."""
+    gives: tuple[Gradient, ...] = ()
+    notes: tuple[str, ...] = ()
+    picture: tuple[str, ...] = ()
+    """Lines that belong together: a convolution as a matrix."""
+
+
+@keyed
+class UpdateRule:
+    """How weights follow their gradients."""
+
+    optimizer: str
+    """As an author would write it."""
+    lines: tuple[str, ...]
+    where: tuple[str, ...] = ()
+    source: str = ""
+
+
+@keyed
+class WayBack:
+    """The way back from the losses that move weights together; a recipe has one, or one for each of its parts."""
+
+    part: str = ""
+    """The name of the recipe's part."""
+    begins: str
+    """Where it begins: the loss as a formula, or the outputs whose gradients are given."""
+    losses: tuple[Lecture, ...] = ()
+    """Rows of the recipe, the last first."""
+    rows: tuple[Lecture, ...] = ()
+    """Rows of the net, the last first."""
+    board: tuple[str, ...] = ()
+    """The whole in the letters of a course, where the net is one that courses begin with: a line fit."""
+    shared: tuple[str, ...] = ()
+    """Weights that several rows read."""
+    left: tuple[str, ...] = ()
+    """What has no gradient, and why."""
+    update: UpdateRule | None = None
+    forward_macs: int = 0
+    """Of a batch of one, of the rows that are run in training."""
+    backward_macs: int = 0
+
+
+@keyed
+class NetLesson:
+    """How a net learns, row by row from the loss back."""
+
+    batch: int | None = None
+    """N as the recipe has it."""
+    turns: tuple[WayBack, ...] = ()
+
+
+PARTS: tuple[type, ...] = (Gradient, Lecture, UpdateRule, WayBack, NetLesson)
+"""Each after the parts that it holds."""

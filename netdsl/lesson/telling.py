@@ -1,0 +1,286 @@
+"""The lesson of a net: from its losses back to every weight, the last row first, and how the weights follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from netdsl.analysis.lesson import Lecture, NetLesson, WayBack
+from netdsl.analysis.settings import layer_text
+from netdsl.analyzer import sizes_of
+from netdsl.base.collector import collector_paused
+from netdsl.base.record import changed, entity
+from netdsl.dims import at
+from netdsl.dims.tensors import DType, Value
+from netdsl.graph import Net, Node, Part, Recipe, RecipeTerm, Recurrent
+from netdsl.graph.phases import training_graph
+from netdsl.lesson.algebra import Formula, Letter
+from netdsl.lesson.extents import SizesGiven, extents
+from netdsl.lesson.lectures import RowTeller, macs_of
+from netdsl.lesson.lines import line_fit
+from netdsl.lesson.updates import update_rule
+from netdsl.lesson.watching import Moment, Watching
+from netdsl.ops.base import Op
+from netdsl.ops.value import BatchAxis, Constant
+from netdsl.passes.differentiate import Differentiated, started
+from netdsl.passes.recurrence import Taped
+from netdsl.passes.step import averaged
+from netdsl.passes.tape import Pen
+from netdsl.recipe import default_settings, steering_of
+
+MOST_NAMED = 6
+"""Rows that a sentence names."""
+LATE = 10**9
+"""An epoch in which all is trained that ever is."""
+
+
+@collector_paused()
+def gradients(net: Net, *, sizes: Mapping[str, int] | None = None) -> NetLesson:
+    """How a net learns: the gradient of each row as a formula with its numbers, the last row first.
+
+    It begins at the losses of the net's recipe; without one at the gradients of its outputs. Raises `NetError` for
+    sizes that the net cannot take.
+    """
+    numbers = sizes_of(net, sizes)
+    recipe = _recipe(net)
+    if recipe is None:
+        return NetLesson(turns=(_from_outputs(net, numbers),))
+    turns = tuple(_from_losses(net, recipe, part, numbers) for part in recipe.turns if part.losses)
+    return NetLesson(batch=recipe.settings.get("batch", default_settings()["batch"]), turns=turns)
+
+
+def _recipe(net: Net) -> Recipe | None:
+    """The recipe in force, if it has a loss and nothing is wrong with it; of those with a name the first."""
+    if net.recipe is None and net.sections:
+        net = net.by(next(iter(net.sections)))
+    return net.recipe if net.recipe is not None and net.recipe.losses and not net.faults else None
+
+
+def _from_losses(net: Net, recipe: Recipe, part: Part, sizes: SizesGiven) -> WayBack:
+    steering = steering_of({**default_settings(), **recipe.settings})
+    still = steering.still((key for key, _ in net.weights()), LATE)
+    found = started(net, part.moves, still, Watching)
+    found.forward([averaged(term) for term in part.losses])
+    found.backward()
+    names = {o: Letter(name) for name, o in {**found.fields, **found.outputs}.items()}
+    teller = TurnTeller(net, found, sizes, names)
+    return teller.turn(part)
+
+
+def _from_outputs(net: Net, sizes: SizesGiven) -> WayBack:
+    """Without a loss: what arrives at the outputs is given."""
+    found = started(net, kind=Watching)
+    values: dict[Value, Value] = {v: v for v in found.net.inputs}
+    graph = training_graph(found.net)
+    found.worker.forward(graph, values)
+    found.outputs = {o.name: values[o.value] for o in graph.outputs}
+    real = {n: o for n, o in found.outputs.items() if o in found.worker.learned and o.type.dtype is DType.FLOAT}
+    if real:
+        pen = Pen(found.writer, found.worker.entries[0].pen.op, "loss", "", found.worker.entries[0].pen.span)
+        starts = [(o, Value(f"∂J/∂{name}", o.type)) for name, o in real.items()]
+        found.worker.propagated(starts, pen)
+    return TurnTeller(net, found, sizes, {}).turn(None, tuple(real))
+
+
+@entity
+class TurnTeller:
+    """Tells one way back; `names` are the letters of outputs and labels in the losses."""
+
+    net: Net
+    found: Differentiated
+    sizes: SizesGiven
+    names: Mapping[Value, Formula]
+
+    @property
+    def worker(self) -> Watching:
+        assert isinstance(self.found.worker, Watching)
+        return self.found.worker
+
+    def turn(self, part: Part | None, begun: tuple[str, ...] = ()) -> WayBack:
+        origins = self.origins(self.worker, "")
+        told = list(self.moments(self.worker, "", origins, 1))
+        losses = _alone(tuple(lecture for moment, lecture in told if self.of_loss(moment)))
+        rows = tuple(lecture for moment, lecture in told if not self.of_loss(moment))
+        forward = self.forward_macs(self.worker, 1)
+        return WayBack(
+            part=part.name if part else "",
+            begins=_begins(part, begun, set(self.found.outputs)),
+            losses=losses,
+            rows=rows,
+            board=line_fit(self.worker, part),
+            shared=tuple(self.shared()),
+            left=tuple(self.left()),
+            update=update_rule(part) if part else None,
+            forward_macs=forward,
+            backward_macs=sum(gradient.macs for lecture in rows for gradient in lecture.gives),
+        )
+
+    def of_loss(self, moment: Moment) -> bool:
+        return self.worker.is_loss(moment.entry)
+
+    # ------------------------------------------------------------ rows
+
+    def moments(
+        self,
+        worker: Watching,
+        above: str,
+        origins: Mapping[Value, str],
+        steps: int,
+        outside: Mapping[Value, str] | None = None,
+    ) -> Iterator[tuple[Moment, Lecture]]:
+        """Each row on the way back; those of a recurrent block follow it."""
+        before: Moment | None = None
+        for moment in worker.moments:
+            lecture = self.lecture(worker, moment, above, origins, steps)
+            if lecture is not None:
+                lecture = _arriving(lecture, self.arrival(worker, moment, above, before, outside or {}))
+                yield moment, lecture
+            before = moment
+            inner = moment.inner
+            if inner is not None:
+                path = self.path(moment, above)
+                turns = steps * self.turns(moment)
+                yield from self.moments(inner, path, self.origins(inner, path), turns, _outside(moment))
+
+    def path(self, moment: Moment, above: str) -> str:
+        path = moment.path(above)
+        return path.removeprefix("loss.") if self.of_loss(moment) else path
+
+    def lecture(
+        self, worker: Watching, moment: Moment, above: str, origins: Mapping[Value, str], steps: int
+    ) -> Lecture | None:
+        """One row; None of what is no row of a report."""
+        entry, path = moment.entry, self.path(moment, above)
+        if isinstance(entry.op, Recurrent):
+            return self.recurrent(moment, path, entry.node)
+        if isinstance(entry.op, Constant | BatchAxis):
+            return None
+        names = self.names if self.of_loss(moment) else {}
+        layer = layer_text(entry.node, self.net.written)
+        return RowTeller(worker, moment, self.sizes, names, steps).tell(path, layer, origins)
+
+    def recurrent(self, moment: Moment, path: str, node: Node) -> Lecture:
+        """The block around what runs step by step."""
+        count = self.turns(moment)
+        assert isinstance(moment.entry.op, Recurrent)
+        states = ", ".join(f"∂J/∂{s.name}" for s in moment.entry.op.states if s.current.type.dtype is DType.FLOAT)
+        notes = [f"its rows from the last step to the first, t = {count:,} … 1"]
+        notes += [f"{states}: step t + 1 gives it to step t"] if states else []
+        notes += ["the weights are the same at every step: their gradients add up over t"]
+        shape = extents(node.results[0].type, self.sizes)
+        return Lecture(path=path, layer=layer_text(node, self.net.written), shape=shape, notes=tuple(notes))
+
+    def turns(self, moment: Moment) -> int:
+        block = moment.entry.op
+        assert isinstance(block, Recurrent)
+        return int(at(block.turns(moment.entry.operands), self.sizes))
+
+    def origins(self, worker: Watching, above: str) -> dict[Value, str]:
+        """What each value comes from: the path of a row, or the name of an input."""
+        return {
+            result: Moment(e, ()).path(above).removeprefix("loss." if worker.is_loss(e) else "")
+            for e in worker.entries
+            for result in e.results
+        }
+
+    def arrival(
+        self, worker: Watching, moment: Moment, above: str, before: Moment | None, outside: Mapping[Value, str]
+    ) -> str:
+        """Where what arrives comes from, unless it is the row behind alone; `outside` what comes into a step."""
+        found: list[str] = []
+        for result in moment.entry.results:
+            sources = list(dict.fromkeys(worker.sources.get(result, ())))
+            if sources == [before] and before is not None and self.of_loss(before) == self.of_loss(moment):
+                continue
+            inside = self.of_loss(moment)
+            found += [self.source(source, result, above, outside, inside) for source in sources]
+        return " + ".join(found)
+
+    def source(
+        self, source: Moment | None, result: Value, above: str, outside: Mapping[Value, str], inside: bool
+    ) -> str:
+        """In words; `inside` says whether it arrives at a row of the loss itself."""
+        if source is not None:
+            return "the loss" if self.of_loss(source) and not inside else f"`{self.path(source, above)}`"
+        return outside.get(result, "outside the step")
+
+    # ------------------------------------------------------------ sentences
+
+    def forward_macs(self, worker: Watching, steps: int) -> int:
+        total = 0
+        for entry in worker.entries:
+            if isinstance(entry.op, Taped) and isinstance(entry.op.worker, Watching):
+                turns = int(at(entry.op.turns(entry.operands), self.sizes))
+                total += self.forward_macs(entry.op.worker, steps * turns)
+            elif not worker.is_loss(entry):
+                total += steps * macs_of(entry.op, self.sizes)
+        return total
+
+    def shared(self) -> Iterator[str]:
+        several: dict[tuple[str, ...], list[str]] = {}
+        for key, moments in self.worker.learners.items():
+            rows = tuple(dict.fromkeys(self.path(m, "") for m in moments if m is not None))
+            if len(rows) > 1:
+                several.setdefault(rows, []).append(key)
+        for rows, keys in several.items():
+            yield f"{_named(keys)}: read by {_named(rows)}; the gradient is the sum of what these give"
+
+    def left(self) -> Iterator[str]:
+        """Rows that no gradient comes to, with the reason."""
+        met = {id(moment.entry) for moment in self.worker.moments}
+        early: list[str] = []
+        late: list[str] = []
+        for entry in self.worker.entries:
+            shown = isinstance(entry.op, Op) and entry.op.operands() and not isinstance(entry.op, Constant | BatchAxis)
+            if id(entry) in met or not shown or self.worker.is_loss(entry):
+                continue
+            (late if entry.learns else early).append(entry.pen.path)
+        if early:
+            yield f"{_named(early)}: nothing in or before {'it' if len(early) == 1 else 'them'} is learned"
+        if late:
+            yield f"{_named(late)}: {'its' if len(late) == 1 else 'their'} result does not reach the loss"
+        if not self.worker.moments:
+            yield "nothing here is learned: there is no gradient"
+
+
+def _outside(moment: Moment) -> dict[Value, str]:
+    """What comes into a step from outside, by the value that it arrives at."""
+    block = moment.entry.op
+    assert isinstance(block, Recurrent)
+    found: dict[Value, list[str]] = {}
+    for output in block.body.outputs:
+        found.setdefault(output.value, []).append("what arrives at step t")
+    for state in block.states:
+        found.setdefault(state.following, []).append(f"`{state.name}` of step t + 1")
+    return {value: " + ".join(dict.fromkeys(texts)) for value, texts in found.items()}
+
+
+def _alone(losses: tuple[Lecture, ...]) -> tuple[Lecture, ...]:
+    """Losses that are one row each are called as they are in the recipe."""
+    terms = [lecture.path.partition(".")[0] for lecture in losses]
+    return tuple(
+        changed(lecture, path=term) if terms.count(term) == 1 else lecture
+        for lecture, term in zip(losses, terms, strict=True)
+    )
+
+
+def _arriving(lecture: Lecture, arrives: str) -> Lecture:
+    return changed(lecture, arrives=arrives) if arrives else lecture
+
+
+def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str]) -> str:
+    if part is None:
+        names = ", ".join(f"∂J/∂{name}" for name in outputs)
+        return f"no recipe has a loss: it begins with {names}, which is given" if outputs else "nothing to begin with"
+    return f"J = {' + '.join(_term(term, known) for term in part.losses)}"
+
+
+def _term(term: RecipeTerm, outputs: set[str]) -> str:
+    """`cross_entropy(logits, label)`: what the net gives stands before what the data does."""
+    names = sorted((v.name for v in term.graph.inputs), key=lambda name: name not in outputs)
+    return f"{term.name}({', '.join(names)})"
+
+
+def _named(paths: Sequence[str]) -> str:
+    shown = ", ".join(f"`{path}`" for path in paths[:MOST_NAMED])
+    rest = len(paths) - MOST_NAMED
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
