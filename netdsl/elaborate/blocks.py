@@ -15,6 +15,7 @@ import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
 import netdsl.elaborate.sources as sources
 import netdsl.elaborate.unread as unread
+from netdsl.base.recent import RecentOf
 from netdsl.base.record import anew, record
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import DEPTH
@@ -212,12 +213,21 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     if isinstance(block, Recurrent):
         outer = node_inputs(layer.definition, block, outer)
         types = [t.with_shape(block.turns(outer), *t.shape) for t in types]
-    inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
-    site.limits.count_layers(len(inside), span, sum(inside))
+    layers, opened = SIZED.get(block, _sized)
+    site.limits.count_layers(layers, span, opened)
     result = nodes.append(site, block.name, block, outer, types, span, layer.settings)
     names = tuple(o.name for o in block.body.outputs)
     made = Bundle(result.items, names) if isinstance(result, Bundle) else result
     return nodes.freed(site, made, span) if same else made
+
+
+SIZED: RecentOf[tuple[int, int]] = RecentOf(512)
+
+
+def _sized(block: Block) -> tuple[int, int]:
+    """How many layers are in a block, and of how many of them sizes are left open."""
+    inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
+    return len(inside), sum(inside)
 
 
 def instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Block:

@@ -60,6 +60,8 @@ def _claimed_dim(site: Site, expr: syntax.Expr) -> Extent | None:
 def _claim_dim(site: Site, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
     wanted: Extent = claimed[axis]
     actual = arrow.shape[axis]
+    if actual == wanted:
+        return wanted
     message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
     if not site.sizes.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
         condition = compare("==", actual, wanted)

@@ -20,23 +20,31 @@ MANY = 8
 def warn(site: Site, net: Net) -> None:
     """Warn of settings that other frameworks count the other way round, or give in another order."""
     told = set[tuple[Span, str]]()
-    for op, span in _used(net, None):
+    for message, help, span in _doubts(net, None, set()):
         collector = site.errors.collector
         if collector.failed or collector.full_of(Severity.WARNING):
             return
-        message, help = _doubt(op)
-        if message and (span, message) not in told:
+        if (span, message) not in told:
             told.add((span, message))
             collector.warn(CODE, message, span, help=help)
 
 
-def _used(graph: Graph, outer: Span | None) -> Iterator[tuple[object, Span]]:
-    """The operations of a graph with the author's row, that of the block's use where a library holds them."""
+def _doubts(graph: Graph, outer: Span | None, sound: set[int]) -> Iterator[tuple[str, str, Span]]:
+    """What is doubtful in a graph, at the author's row, that of the block's use where a library holds it.
+
+    `sound` are the bodies in which nothing is, by identity.
+    """
     for node in graph.nodes:
         span = node.span if outer is None or not is_library(node.span.source.name) else outer
-        yield node.op, span
-        if isinstance(node.op, Block):
-            yield from _used(node.op.body, span)
+        if not isinstance(node.op, Block):
+            message, help = _doubt(node.op)
+            if message:
+                yield message, help, span
+        elif id(node.op.body) not in sound:
+            found = list(_doubts(node.op.body, span, sound))
+            yield from found
+            if not found:
+                sound.add(id(node.op.body))
 
 
 def _doubt(op: object) -> tuple[str, str]:

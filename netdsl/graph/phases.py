@@ -18,7 +18,15 @@ from netdsl.ops.value import ByPhase
 
 def differs(graph: Graph) -> bool:
     """Whether training and inference are two graphs."""
-    return any(isinstance(node.op, ByPhase) for _, node in graph.walk())
+    left, known = [graph], {id(graph)}
+    while left:
+        for node in left.pop().nodes:
+            if isinstance(node.op, ByPhase):
+                return True
+            if isinstance(node.op, Block) and id(node.op.body) not in known:
+                known.add(id(node.op.body))
+                left.append(node.op.body)
+    return False
 
 
 def of_phase(graph: Graph, training: bool) -> Graph:
