@@ -55,17 +55,24 @@ def report(
 
 
 def draw(
-    net: Net, *, sizes: Mapping[str, int] | None = None, depth: int | None = None, expand: bool = False
+    net: Net,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    depth: int | None = None,
+    style: str = "layers",
+    unroll: int | None = None,
+    expand: bool = False,
 ) -> Diagram:
     """A picture of a net, whose `svg()` is a text and whose `png()` are bytes.
 
     `sizes` gives its symbols numbers; `depth` is how many levels of nesting are shown, 1 folding every block (default:
-    what stays readable); `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`.
+    what stays readable); `style` "u" draws a U-Net as a U; `unroll` is how many steps of a recurrent net stand side by
+    side; `expand` draws repeated blocks and small layers one by one. Raises a `RunError` where that cannot be drawn.
     """
     from netdsl.analyzer import analyze
     from netdsl.drawing import draw as drawn
 
-    return drawn(net, analyze(net, sizes=sizes), depth=depth, expand=expand)
+    return drawn(net, analyze(net, sizes=sizes), depth=depth, style=style, unroll=unroll, expand=expand)
 
 
 def _written(settings: Mapping[str, object]) -> dict[str, str]:

@@ -22,6 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-o", "--output", type=Path, help="an .svg or .png file for the picture (SVG goes to the terminal)"
     )
     parser.add_argument("--depth", type=count, help="fold blocks below this depth (default: what stays readable)")
+    parser.add_argument("--style", choices=("layers", "u"), help="u draws a U-Net as a U (default: layers)")
+    parser.add_argument("--unroll", metavar="T", type=count, help="draw T steps of a recurrent net side by side")
     parser.add_argument("--expand", action="store_true", help="draw repeated blocks and small layers one by one")
 
 
@@ -33,9 +35,12 @@ def run(given: Namespace) -> None:
         given.output = None
     if given.output is not None and given.output.suffix.lower() not in ENDINGS:
         given.parser.error("--output: a picture is kept in an .svg or .png file")
+    if given.style is not None and given.unroll is not None:
+        given.parser.error("--unroll draws steps side by side, and has no --style")
     opened = open_net(given)
     net = opened.say()
-    picture = draw(net, opened.report, depth=given.depth, expand=given.expand)
+    options = {"depth": given.depth, "unroll": given.unroll, "expand": given.expand}
+    picture = draw(net, opened.report, style=given.style or "layers", **options)
     if given.output is None:
         print_file(picture.svg())
         return

@@ -6,18 +6,37 @@ from netdsl.analysis.report import Report
 from netdsl.drawing.picture import Diagram
 from netdsl.graph import Net
 
-__all__ = ["Diagram", "draw"]
+__all__ = ["STYLES", "Diagram", "draw"]
+
+STYLES = ("layers", "u")
 
 
-def draw(net: Net, report: Report, *, depth: int | None = None, expand: bool = False) -> Diagram:
+def draw(
+    net: Net,
+    report: Report,
+    *,
+    depth: int | None = None,
+    style: str = "layers",
+    unroll: int | None = None,
+    expand: bool = False,
+) -> Diagram:
     """A net as a picture, with the numbers of its report.
 
     `depth` is how many levels of nesting are shown, 1 folding every block; without it as many as stay readable.
-    `expand` draws repeated blocks one by one. Raises `TooManyBoxes`.
+    `style` is "layers", from top to bottom, or "u", the U of a U-Net. `unroll` is how many steps of a recurrent net are
+    drawn side by side. `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`, `NoU` of a
+    net that is none, `NotRecurrent` of one without steps, and `ValueError` for an unknown style.
     """
-    from netdsl.drawing.depth import sketched_readably
+    from netdsl.drawing.depth import sketched_as_u, sketched_readably, sketched_to_unroll
     from netdsl.drawing.layered import layered
     from netdsl.drawing.sketch import sketched
+    from netdsl.drawing.u_shape import u_shaped
+    from netdsl.drawing.unrolled import unrolled
 
-    sketch = sketched_readably(net, report, expand) if depth is None else sketched(net, report, depth, expand)
-    return layered(sketch, report.net)
+    if style not in STYLES:
+        raise ValueError(f"no style is called {style}: {', '.join(STYLES)}")
+    make = sketched_to_unroll if unroll is not None else sketched_as_u if style == "u" else sketched_readably
+    sketch = make(net, report, expand) if depth is None else sketched(net, report, depth, expand)
+    if unroll is not None:
+        return unrolled(sketch, report.net, unroll)
+    return (u_shaped if style == "u" else layered)(sketch, report.net)

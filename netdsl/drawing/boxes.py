@@ -62,7 +62,7 @@ def _lines(part: Piece) -> tuple[str, ...]:
     main = next((row for row in part.rows if row.path == part.path), part.rows[0])
     small = " · ".join(row.op for row in part.rows if row is not main)
     name = part.lines[0] if part.lines else main.name
-    steps = f"{part.steps:,} steps" if part.kind == "recurrent" else ""
+    steps = f"{part.steps:,} steps" if part.kind == "recurrent" and part.steps > 1 else ""
     named = "" if part.kind == "join" or name == part.title else name
     return tuple(filter(None, [small, steps, named]))
 

@@ -42,12 +42,12 @@ class Closer:
 
 def closed_up(
     boxes: Sequence[PictureBox], arrows: Sequence[PictureArrow]
-) -> tuple[list[PictureBox], list[PictureArrow], Closer]:
-    """The same picture without its empty stretches, and what makes old heights new ones."""
+) -> tuple[list[PictureBox], list[PictureArrow]]:
+    """The same picture without its empty stretches."""
     closer = Closer([*_of_boxes(boxes), *_of_arrows(arrows)])
     moved = [changed(box, rect=closer.rect(box.rect)) for box in boxes]
     bent = [changed(a, points=tuple((x, closer(y)) for x, y in a.points)) for a in arrows]
-    return moved, bent, closer
+    return moved, bent
 
 
 def _of_boxes(boxes: Sequence[PictureBox]) -> Iterator[Band]:

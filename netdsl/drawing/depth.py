@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 from netdsl.analysis.report import Report
 from netdsl.drawing.pieces import Sketch
 from netdsl.drawing.sketch import TooManyBoxes, sketched
@@ -28,6 +31,27 @@ def sketched_readably(net: Net, report: Report, expand: bool) -> Sketch:
     return found
 
 
+def sketched_as_u(net: Net, report: Report, expand: bool) -> Sketch:
+    """A net at the first depth at which it is a U with skips across; at 1 where it is none."""
+    from netdsl.drawing.u_shape import has_skips
+
+    depths = (sketched(net, report, depth, expand) for depth in range(1, DEEPEST))
+    return next((sketch for sketch in _few(depths) if has_skips(sketch)), sketched(net, report, 1, expand))
+
+
+def sketched_to_unroll(net: Net, report: Report, expand: bool) -> Sketch:
+    """A net at the first depth at which a recurrent block is a box."""
+    depths = (sketched(net, report, depth, expand) for depth in range(1, DEEPEST))
+    found = (s for s in _few(depths) if any(p.kind == "recurrent" and not p.opened for p in s.pieces))
+    return next(found, sketched(net, report, 1, expand))
+
+
+def _few(sketches: Iterator[Sketch]) -> Iterator[Sketch]:
+    """Those before the first that has too many boxes."""
+    with suppress(TooManyBoxes):
+        yield from sketches
+
+
 def _boxes(sketch: Sketch) -> int:
     """Boxes of layers and folded blocks."""
-    return sum(part.kind not in ("input", "output", "state") and not part.opened for part in sketch.parts)
+    return sum(part.kind not in ("input", "output", "state") and not part.opened for part in sketch.pieces)

@@ -10,7 +10,7 @@ from netdsl.base.record import changed
 from netdsl.drawing.boxes import LINE, PADDING, TITLE
 from netdsl.drawing.closing import HEADER
 from netdsl.drawing.letters import width
-from netdsl.drawing.places import PictureArrow, PictureBox, Point, Rect
+from netdsl.drawing.places import PictureArrow, PictureBox, Point, Rect, Sheet
 
 BESIDE = 5.0
 """Pixels from an arrow to its text."""
@@ -73,6 +73,15 @@ def heading(box: PictureBox) -> str:
     short = f"×{box.copies}" if box.copies > 1 else ""
     room = box.rect.width - width(box.title, TITLE, bold=True) - 4 * PADDING
     return next((text for text in (whole, short) if width(text, LINE) <= room), "")
+
+
+def is_crossed(sheet: Sheet) -> bool:
+    """Whether an arrow goes through a box."""
+    taken = Taken()
+    for box in sheet.boxes:
+        if not box.opened:
+            taken.add(Rect(box.rect.x + 0.8, box.rect.y + 0.8, box.rect.width - 1.6, box.rect.height - 1.6))
+    return any(taken.meets(piece) for arrow in sheet.arrows for piece in segments(arrow.points))
 
 
 def segments(points: Sequence[Point]) -> Iterator[Rect]:

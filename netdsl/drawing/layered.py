@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 from typing import TypedDict
 
-from netdsl.drawing.boxes import Card, card, heat, notes
-from netdsl.drawing.closing import HEADER, closed_up
-from netdsl.drawing.labels import in_the_way, labelled
+from netdsl.drawing.assembling import assembled
+from netdsl.drawing.boxes import Card, card
+from netdsl.drawing.closing import HEADER
+from netdsl.drawing.labels import is_crossed
 from netdsl.drawing.picture import Diagram
 from netdsl.drawing.pieces import Piece, Sketch, Wire
-from netdsl.drawing.places import PictureArrow, PictureBox, Point, Rect
-from netdsl.drawing.wording import shapes_text
+from netdsl.drawing.places import Point, Rect
+from netdsl.drawing.trunk import longest
 
 MAIN = 30.0
 """How much straighter than others an arrow is of the trunk."""
-MARGIN = 16.0
-"""Pixels around the picture."""
 
-OPTIONS = {
+OPTIONS: dict[str, object] = {
     "direction": "topbottom",
     "spacing": {
         "layer_gap": 34.0,
@@ -31,8 +30,9 @@ OPTIONS = {
         "compound_header": HEADER,
     },
     "routing": {"style": "orthogonal", "merge_edges": "forks", "centre_ports": "all", "port_sides": "facing_preferred"},
-    "coords": {"placement": "network_simplex", "branch_style": "symmetric"},
 }
+WAYS = ("symmetric", "straight_main", "free")
+"""How branches are put, the best first; the others are for a picture in which an arrow went through a box."""
 
 
 class XY(TypedDict):
@@ -54,82 +54,47 @@ class EdgeLaid(TypedDict):
     points: list[XY]
 
 
-class BoundsLaid(TypedDict):
-    min: XY
-    max: XY
-
-
 class Laid(TypedDict):
     """What the library answers."""
 
     nodes: list[NodeLaid]
     edges: list[EdgeLaid]
-    bounds: BoundsLaid
 
 
 def layered(sketch: Sketch, title: str) -> Diagram:
     """The parts of a net in layers, the inputs at the top."""
-    cards = {part: card(part) for part in sketch.parts}
-    labels = _labels(sketch)
-    laid = _ask(sketch, cards)
-    left, top = laid["bounds"]["min"]["x"] - MARGIN, laid["bounds"]["min"]["y"] - MARGIN
-    rects = {part: _rect(node, left, top) for part, node in zip(sketch.parts, laid["nodes"], strict=True)}
-    most = max((part.macs for part in sketch.parts if not part.opened), default=0)
-    boxes = [_box(part, cards[part], rects[part], most) for part in sketch.parts]
-    arrows = [
-        _arrow(wire, labels.get(wire, ""), edge, (left, top))
-        for wire, edge in zip(sketch.wires, laid["edges"], strict=True)
-    ]
-    boxes, arrows, closer = closed_up(boxes, arrows)
-    arrows = labelled(arrows, in_the_way(boxes))
-    right, bottom = laid["bounds"]["max"]["x"] + MARGIN - left, closer(laid["bounds"]["max"]["y"] - top) + MARGIN
-    return Diagram(title, tuple(boxes), tuple(arrows), round(right, 1), round(bottom, 1))
+    cards = {piece: card(piece) for piece in sketch.pieces}
+    for way in WAYS:
+        found = _laid(sketch, cards, way, title)
+        if not is_crossed(found):
+            return found
+    return _laid(sketch, cards, WAYS[0], title)
 
 
-def _labels(sketch: Sketch) -> dict[Wire, str]:
-    """The shape that each arrow says: every shape that leaves a part is told once."""
-    found: dict[Wire, str] = {}
-    told: set[tuple[Piece, str]] = set()
-    for wire in sketch.wires:
-        text = shapes_text(wire.shapes)
-        if not wire.back and (wire.source, text) not in told:
-            told.add((wire.source, text))
-            found[wire] = text
-    return found
+def _laid(sketch: Sketch, cards: dict[Piece, Card], way: str, title: str) -> Diagram:
+    laid = _ask(sketch, cards, way)
+    rects = {piece: _rect(node) for piece, node in zip(sketch.pieces, laid["nodes"], strict=True)}
+    routes = {wire: _route(wire, edge) for wire, edge in zip(sketch.wires, laid["edges"], strict=True)}
+    return assembled(cards, rects, routes, title)
 
 
-def _ask(sketch: Sketch, cards: dict[Piece, Card]) -> Laid:
+def _ask(sketch: Sketch, cards: dict[Piece, Card], way: str) -> Laid:
     from graphlay import _native
 
-    places = {part: place for place, part in enumerate(sketch.parts)}
+    places = {piece: place for place, piece in enumerate(sketch.pieces)}
     trunk = set(longest(sketch))
-    nodes = [_node(part, cards[part], places) for part in sketch.parts]
+    nodes = [_node(piece, cards[piece], places) for piece in sketch.pieces]
     edges = [_edge(wire, trunk, places) for wire in sketch.wires]
-    request = {"graph": {"nodes": nodes, "edges": edges}, "preset": "layered", "options": OPTIONS}
+    options = {**OPTIONS, "coords": {"placement": "network_simplex", "branch_style": way}}
+    request = {"graph": {"nodes": nodes, "edges": edges}, "preset": "layered", "options": options}
     laid: Laid = json.loads(_native.layout(json.dumps(request)))
     return laid
 
 
-def longest(sketch: Sketch) -> list[Wire]:
-    """The way through the net that passes the most boxes: its trunk, which is drawn as straight as can be."""
-    steps = dict.fromkeys(sketch.parts, 0)
-    best: dict[Piece, Wire] = {}
-    places = {part: place for place, part in enumerate(sketch.parts)}
-    for wire in sorted((w for w in sketch.wires if not w.back), key=lambda w: places[w.target]):
-        if steps[wire.source] + 1 > steps[wire.target]:
-            steps[wire.target], best[wire.target] = steps[wire.source] + 1, wire
-    part = max(sketch.parts, key=lambda p: steps[p])
-    found = []
-    while part in best:
-        found.append(best[part])
-        part = best[part].source
-    return found
-
-
-def _node(part: Piece, made: Card, places: dict[Piece, int]) -> dict[str, object]:
-    node: dict[str, object] = {"size": {"width": made.width, "height": made.height}, "shape": "box", "key": part.path}
-    if part.parent is not None:
-        node["parent"] = places[part.parent]
+def _node(piece: Piece, made: Card, places: dict[Piece, int]) -> dict[str, object]:
+    node: dict[str, object] = {"size": {"width": made.width, "height": made.height}, "shape": "box", "key": piece.path}
+    if piece.parent is not None:
+        node["parent"] = places[piece.parent]
     return node
 
 
@@ -139,25 +104,11 @@ def _edge(wire: Wire, trunk: set[Wire], places: dict[Piece, int]) -> dict[str, o
     return {"source": places[ends[0]], "target": places[ends[1]], "weight": MAIN if wire in trunk else 1.0}
 
 
-def _rect(node: NodeLaid, left: float, top: float) -> Rect:
+def _rect(node: NodeLaid) -> Rect:
     wide, high = node["size"]["width"], node["size"]["height"]
-    return Rect(
-        round(node["center"]["x"] - wide / 2 - left, 1), round(node["center"]["y"] - high / 2 - top, 1), wide, high
-    )
+    return Rect(node["center"]["x"] - wide / 2, node["center"]["y"] - high / 2, wide, high)
 
 
-def _box(part: Piece, made: Card, rect: Rect, most: int) -> PictureBox:
-    paths = tuple(row.path for row in part.rows) or (part.path,)
-    parent = part.parent.path if part.parent is not None else ""
-    return PictureBox(
-        part.path, paths, part.kind, rect, made.title, made.lines, notes(part), 0 if part.opened else heat(part, most),
-        part.copies, part.steps, part.opened, parent,
-    )  # fmt: skip
-
-
-def _arrow(wire: Wire, text: str, edge: EdgeLaid, corner: Point) -> PictureArrow:
-    points = tuple((round(p["x"] - corner[0], 1), round(p["y"] - corner[1], 1)) for p in edge["points"])
-    if wire.back and wire.source is not wire.target:
-        points = points[::-1]
-    kind = "back" if wire.back else "skip" if len(points) > 2 else ""
-    return PictureArrow(wire.source.path, wire.target.path, points, kind, text)
+def _route(wire: Wire, edge: EdgeLaid) -> list[Point]:
+    points = [(p["x"], p["y"]) for p in edge["points"]]
+    return points[::-1] if wire.back and wire.source is not wire.target else points

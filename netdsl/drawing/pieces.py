@@ -28,6 +28,10 @@ class Piece:
     opened: bool = False
     small: bool = True
     """Whether it stands for no layer yet that a paper would draw a box for."""
+    states: tuple[str, ...] = ()
+    """What a recurrent one carries from step to step."""
+    both: bool = False
+    """Whether it reads its sequence both ways."""
     shape: Shape = ()
     """What comes out of it, without the batch."""
     channels: int = 1
@@ -53,12 +57,16 @@ class Wire:
     shapes: list[Shape]
     """Of the values that flow there, each once."""
     back: bool = False
+    role: str = ""
+    """What it is to a recurrent block: nothing for its sequence, `given` to every step, `state` before the first."""
+    last: bool = False
+    """Whether it leaves a recurrent block after its last step."""
 
 
 @entity
 class Sketch:
     """All parts and wires of a picture."""
 
-    parts: list[Piece] = anew(factory=list)
+    pieces: list[Piece] = anew(factory=list)
     """An open block before what is in it."""
     wires: list[Wire] = anew(factory=list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from netdsl.base.record import entity, record
 
 Point = tuple[float, float]
@@ -49,13 +51,26 @@ class PictureBox:
     parent: str = ""
     """The path of the open block that it lies in."""
 
+    @property
+    def id(self) -> str:
+        """Its id in an SVG: what it is, and its path."""
+        return identity(self.kind, self.path)
+
+
+def identity(kind: str, path: str) -> str:
+    """The id of a box: an end of the net may be called as a row is."""
+    what = kind if kind in ("input", "output", "state") else "box"
+    return f"{what}-{re.sub(r'[^A-Za-z0-9_.-]', '-', path)}"
+
 
 @record
 class PictureArrow:
     """What flows from one box to another, along a line of points."""
 
     source: str
+    """The id of the box that it comes from."""
     target: str
+    """The id of the box that it leads to."""
     points: tuple[Point, ...]
     kind: str = ""
     """`skip` of one that passes other boxes by, `back` of one that leads to the next step."""

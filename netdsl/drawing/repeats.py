@@ -31,7 +31,7 @@ def runs(
     """The nodes of a body in order, equal blocks that feed one another as one, unless `expand`."""
     open_: Copies | None = None
     for node in nodes:
-        if open_ is not None and node not in rows:  # a number of the text, which no picture shows
+        if not node.inputs and node not in rows:  # a number of the text, which no picture shows
             yield Copies(node, node)
         elif open_ is not None and not expand and _goes_on(open_, node, rows, uses):
             open_.last, open_.copies = node, open_.copies + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netdsl.analysis.counts import shape_at
@@ -18,6 +18,7 @@ from netdsl.graph import Block, Graph, Net, Node, Recurrent, State, joined
 from netdsl.graph.narrowing import narrow
 from netdsl.graph.phases import inference_graph, training_graph
 from netdsl.ops.base import Op
+from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import BatchAxis
 
 MOST = 600
@@ -31,6 +32,8 @@ class Outlet(NamedTuple):
     shape: Shape
     axis: int
     """Which axis of it are the channels."""
+    last: bool = False
+    """Whether it is what a recurrent block carries after its last step."""
 
 
 Sources = dict[Value, Outlet]
@@ -78,14 +81,14 @@ class _Sketcher:
             if output.name in nexts:
                 self.carry(nexts[output.name], sources, output.value)
                 continue
-            shape = shape_at(output.value.type, self.report.at)
-            end = self.add(Piece("output", output.name, output.name, shape=shape))
+            end = self.add(Piece("output", output.name, output.name))
             self.wire(sources, output.value, end)
+            self.measure(end, [sources[v] for v in (output.value,) if v in sources])
         return self.made
 
     def add(self, part: Piece) -> Piece:
-        self.made.parts.append(part)
-        if len(self.made.parts) > MOST:
+        self.made.pieces.append(part)
+        if len(self.made.pieces) > MOST:
             raise TooManyBoxes(
                 f"the picture of {self.whole.name} would have more than {MOST} boxes: fold blocks by a smaller "
                 "--depth, or put rows of the text into blocks"
@@ -100,13 +103,13 @@ class _Sketcher:
         part = Piece(kind, path, value.name, shape=shape, parent=parent, channels=channels_of(shape, axis))
         return Outlet(self.add(part), shape, axis)
 
-    def wire(self, sources: Sources, value: Value, target: Piece, back: bool = False) -> None:
+    def wire(self, sources: Sources, value: Value, target: Piece, back: bool = False, role: str = "") -> None:
         origin = sources.get(value)
         if origin is None or (origin.part is target and not back):
             return
         key = (origin.part, target, back)
         if key not in self.wires:
-            self.wires[key] = Wire(origin.part, target, [], back)
+            self.wires[key] = Wire(origin.part, target, [], back, role, origin.last)
             self.made.wires.append(self.wires[key])
         if origin.shape not in self.wires[key].shapes:
             self.wires[key].shapes.append(origin.shape)
@@ -144,16 +147,25 @@ class _Sketcher:
         if opened:
             self.open(run, op, part, sources, level)
         else:
-            for value in run.first.inputs:
-                self.wire(sources, value, part)
-            if isinstance(op, Recurrent) and op.states:
-                self.made.wires.append(Wire(part, part, [], back=True))
-            first = sources.get(run.first.inputs[0]) if run.first.inputs else None
-            for value in run.last.results:
-                shape = shape_at(value.type, self.report.at)
-                axis = first.axis if first is not None and len(first.shape) == len(shape) else axis_of_input(shape)
-                sources[value] = Outlet(part, shape, axis)
+            self.fold(run, op, part, sources)
         self.measure(part, [sources[v] for v in run.last.results if v in sources])
+
+    def fold(self, run: Copies, op: Block, part: Piece, sources: Sources) -> None:
+        """A block as one box."""
+        for value, role in zip(run.first.inputs, _roles(op), strict=False):
+            self.wire(sources, value, part, role=role)
+        if isinstance(op, Recurrent) and op.states:
+            self.loop(part, tuple(state.name for state in op.states))
+        first = sources.get(run.first.inputs[0]) if run.first.inputs else None
+        for place, value in enumerate(run.last.results):
+            shape = shape_at(value.type, self.report.at)
+            axis = first.axis if first is not None and len(first.shape) == len(shape) else axis_of_input(shape)
+            sources[value] = Outlet(part, shape, axis, isinstance(op, Recurrent) and place >= len(op.body.outputs))
+
+    def loop(self, part: Piece, states: tuple[str, ...]) -> None:
+        """What a recurrent box carries leads from it to itself."""
+        part.states = states
+        self.made.wires.append(Wire(part, part, [], back=True))
 
     def measure(self, part: Piece, results: Sequence[Outlet]) -> None:
         """What comes out of a part, as its width shows it."""
@@ -196,6 +208,9 @@ class _Sketcher:
             part = self.add(Piece("join" if symbol else "layer", row.path, symbol or title(node, row), parent=parent))
             for value in read:
                 self.wire(sources, value, part)
+            if isinstance(op, Recurrence):
+                part.kind, part.steps, part.both = "recurrent", row.inputs[0][0], op.bidirectional
+                self.loop(part, ("h", "c") if op.name == "lstm" else ("h",))
         elif part.small and not is_small(op, row):
             part.path, part.title = row.path, title(node, row)
         part.rows.append(row)
@@ -219,6 +234,16 @@ class _Sketcher:
         if is_small(op, row) and (same or not _moves(row)):
             return part
         return part if same and part.kind == "layer" and part.small else None
+
+
+def _roles(op: Block) -> Iterator[str]:
+    """What each input of a node is to its block."""
+    if isinstance(op, Recurrent):
+        yield from ("" for _ in op.sequences)
+        yield from ("given" for _ in op.given)
+        yield from ("state" for _ in op.states)
+    else:
+        yield from ("" for _ in op.body.inputs)
 
 
 def is_small(op: Op, row: Row) -> bool:

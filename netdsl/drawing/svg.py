@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from netdsl.drawing.boxes import LINE, PADDING, TITLE
@@ -45,17 +44,11 @@ def _document(picture: Sheet, styled: bool) -> Iterator[str]:
 def _group(box: PictureBox) -> Iterator[str]:
     classes = " ".join(["box", box.kind, f"heat{box.heat}", *["open"] * box.opened])
     paths = f' data-paths="{escaped(" ".join(box.paths))}"' if len(box.paths) > 1 else ""
-    yield f'<g id="{identity(box)}" class="{classes}" data-path="{escaped(box.path)}"{paths}>'
+    yield f'<g id="{box.id}" class="{classes}" data-path="{escaped(box.path)}"{paths}>'
     yield f"<title>{escaped(box.told)}</title>"
     yield from _frame(box)
     yield from _texts(box)
     yield "</g>"
-
-
-def identity(box: PictureBox) -> str:
-    """The id of a box: what it is, and its path."""
-    kind = box.kind if box.kind in ("input", "output", "state") else "box"
-    return f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]', '-', box.path)}"
 
 
 def _frame(box: PictureBox) -> Iterator[str]:

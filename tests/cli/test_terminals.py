@@ -124,7 +124,6 @@ class World:
             "convolutionize": ["convolutionize", str(self.patch), "-o", f"{self.folder.parent}/slid{EVIL}.net"],
             "convolutionize wrong": ["convolutionize", str(self.wrong), "-o", f"{self.folder.parent}/slid{EVIL}.net"],
             "draw": ["draw", file, "-o", f"{self.folder}/a{EVIL}.svg"],
-            "draw there": ["draw", file],
             "draw wrong": ["draw", str(self.wrong)],
             "parity": ["parity", file, "--size", "H=9"],
             "parity without": ["parity", file, "--weights", f"{weights}{EVIL}"],

@@ -60,7 +60,7 @@ def crossed(picture: Diagram) -> Iterator[str]:
                     yield f"{arrow.source} → {arrow.target} goes through {box.path}"
     for arrow in picture.arrows:
         for name, point in ((arrow.source, arrow.points[0]), (arrow.target, arrow.points[-1])):
-            if not any(b.path == name and _at(b.rect, point) for b in closed):
+            if not any(b.id == name and _at(b.rect, point) for b in closed):
                 yield f"{arrow.source} → {arrow.target} does not reach {name}"
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from geometry import SVG, faults, groups
+from PIL import Image
 
 import netdsl
 from netdsl.analyzer import analyze
+from netdsl.base.errors import RunError
 from netdsl.cli import attempt
 from netdsl.drawing import draw
 from netdsl.drawing.picture import Diagram
 from netdsl.drawing.sketch import TooManyBoxes
+from netdsl.drawing.u_shape import NoU
+from netdsl.drawing.unrolled import NotRecurrent
+from netdsl.program import load_file
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = {
+SAMPLE: dict[str, tuple[str, dict[str, int]]] = {
     "LeNet": ("lenet", {}),
     "ResNet50": ("resnet", {"depth": 2}),
     "GoogLeNet": ("googlenet", {"depth": 3}),
@@ -32,7 +41,7 @@ SAMPLE = {
 }
 
 
-def drawn(name: str, file: str, **more: int | bool) -> Diagram:
+def drawn(name: str, file: str, **more: Any) -> Diagram:
     net = netdsl.load(ROOT / f"specs/{file}.net", name)
     return draw(net, analyze(net), **more)
 
@@ -44,6 +53,22 @@ def test_nothing_lies_on_anything_else(name: str) -> None:
     assert len(picture.boxes) > 5
     assert list(faults(picture)) == []
     assert len(groups(picture.svg())) == len(picture.boxes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted((ROOT / "specs").glob("*.net")), ids=lambda path: path.stem)
+def test_every_net_can_be_drawn(file: Path) -> None:
+    """At any depth, and as a U or in steps where it has them."""
+    program = load_file(file)
+    for name in program.names:
+        net = program.net(name, trained=False)
+        found = analyze(net)
+        ways: list[dict[str, Any]] = [{}, {"depth": 1}, {"depth": 2}, {"depth": 3, "expand": True}]
+        for way in [*ways, {"style": "u"}, {"style": "u", "depth": 2}, {"unroll": 3}]:
+            with suppress(TooManyBoxes, NoU, NotRecurrent):
+                picture = draw(net, found, **way)
+                assert (name, way, list(faults(picture))) == (name, way, [])
+                assert len(groups(picture.svg())) == len(picture.boxes)
 
 
 def test_every_row_is_in_one_box() -> None:
@@ -86,8 +111,8 @@ def test_shapes_stand_on_the_arrows() -> None:
 def test_a_recurrent_block_has_its_way_back() -> None:
     folded = drawn("CharRNN", "char_rnn", depth=1)
     opened = drawn("CharRNN", "char_rnn", depth=2)
-    assert [(a.source, a.target) for a in folded.arrows if a.kind == "back"] == [("cell", "cell")]
-    assert [(a.source, a.target) for a in opened.arrows if a.kind == "back"] == [("cell.h.add1", "cell.h")]
+    assert [(a.source, a.target) for a in folded.arrows if a.kind == "back"] == [("box-cell", "box-cell")]
+    assert [(a.source, a.target) for a in opened.arrows if a.kind == "back"] == [("box-cell.h.add1", "state-cell.h")]
 
 
 def test_a_group_says_what_its_row_says() -> None:
@@ -124,6 +149,102 @@ def test_a_picture_that_nobody_could_read_is_refused() -> None:
     net = netdsl.load_text("net Long {\n input x [8, 16, 16]\n" + rows + "\n}")
     with pytest.raises(TooManyBoxes, match="more than 600 boxes"):
         draw(net, analyze(net))
+
+
+# ---------------------------------------------------------------- a U
+
+
+def test_a_unet_is_a_u() -> None:
+    picture = drawn("UNet", "unet", style="u")
+    rects = {box.path: box.rect for box in picture.boxes}
+    down, up = [rects[f"d{n}"] for n in range(1, 5)], [rects[f"u{n}"] for n in range(1, 5)]
+    assert [r.y for r in down] == sorted(r.y for r in down)
+    assert [r.y for r in up] == sorted(r.y for r in up)
+    assert max(r.right for r in down) < rects["d5"].x < rects["d5"].right < min(r.x for r in up)
+    assert rects["d5"].y > max(r.bottom for r in up)
+    skips = [a for a in picture.arrows if a.source in {f"box-d{n}" for n in range(1, 5)} and "box-u" in a.target]
+    assert len(skips) == 4
+    assert all(a.points[0][1] == a.points[-1][1] for a in skips), "straight across"
+    assert list(faults(picture)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "options", "says"),
+    [
+        ("lenet", "LeNet", {"style": "u"}, "this net is no U: its resolution does not fall and rise again"),
+        (
+            "roads",
+            "StackedHourglass",
+            {"style": "u", "depth": 2},
+            "this net is no U at this depth: `x.widen1.skip` stands",
+        ),
+        ("lenet", "LeNet", {"unroll": 3}, "LeNet has no recurrent block and no rnn, lstm or gru"),
+        ("char_rnn", "CharRNN", {"unroll": 13}, "13 steps cannot be unrolled: a picture shows 12 at most"),
+        ("char_rnn", "Hello", {"unroll": 5}, "5 steps cannot be unrolled: `cell` runs 4 steps"),
+    ],
+)
+def test_what_a_net_is_not(file: str, name: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RunError, match=re.escape(says)):
+        drawn(name, file, **options)
+
+
+# ---------------------------------------------------------------- steps
+
+
+def test_steps_stand_side_by_side() -> None:
+    picture = drawn("CharRNN", "char_rnn", unroll=4)
+    rects = {box.path: box.rect for box in picture.boxes}
+    steps = range(1, 5)
+    for step in steps:
+        x, cell, y = (rects[f"{name}@{step}"] for name in ("tokens", "cell", "logits"))
+        assert x.y > cell.bottom > cell.y > y.bottom
+    assert [rects[f"cell@{step}"].x for step in steps] == sorted(rects[f"cell@{step}"].x for step in steps)
+    carried = [(a.source, a.target, a.text) for a in picture.arrows if a.kind == "back"]
+    assert carried == [
+        (f"box-cell@{n}".replace("@", "-"), f"box-cell@{n + 1}".replace("@", "-"), "h") for n in (1, 2, 3)
+    ]
+
+
+def test_a_decoder_stands_behind_its_encoder() -> None:
+    picture = drawn("Seq2Seq", "translate", unroll=3)
+    rects = {box.path: box.rect for box in picture.boxes}
+    assert rects["encoder"].right < rects["decoder@1"].x < rects["decoder@3"].x
+    assert ("box-encoder", "box-decoder-1") in {(a.source, a.target) for a in picture.arrows}
+    assert list(faults(picture)) == []
+
+
+# ---------------------------------------------------------------- golden pictures
+
+GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
+    "LeNet": ("lenet", {}),
+    "ResNet18": ("resnet", {}),
+    "SwinT": ("swin", {}),
+    "UNet": ("unet", {"style": "u"}),
+    "CharRNN": ("char_rnn", {"unroll": 4}),
+    "LinkNet34MTL": ("roads", {}),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_pictures(name: str) -> None:
+    file, options = GOLDEN[name]
+    path = ROOT / f"tests/golden/{name}.svg"
+    svg = drawn(name, file, **options).svg()
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(svg, encoding="utf-8")
+    assert svg == path.read_text(encoding="utf-8")
+
+
+def test_a_png_shows_letters_and_boxes(tmp_path: Path) -> None:
+    picture = drawn("LeNet", "lenet")
+    (tmp_path / "x.png").write_bytes(picture.png(scale=1))
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.size == (round(picture.width), round(picture.height))
+        box = next(b.rect for b in picture.boxes if b.path == "conv2")
+        inside = image.convert("RGB").crop((int(box.x) + 4, int(box.y) + 4, int(box.right) - 4, int(box.bottom) - 4))
+    colours = sorted(inside.getcolors(100_000), reverse=True)
+    assert colours[0][1] == (0xFB, 0x9A, 0x55), "the shade of the costliest"
+    assert min(sum(colour) for _, colour in colours) < 200, "letters"
 
 
 # ---------------------------------------------------------------- the command
