@@ -34,7 +34,7 @@ class NoU(RunError):
 
 
 @entity
-class Sides:
+class Banks:
     """Which boxes of the trunk stand where, in its order."""
 
     left: list[list[Piece]] = anew(factory=list)
@@ -69,7 +69,7 @@ def trunk_of(sketch: Sketch) -> list[Piece]:
     return [wire.source for wire in wires[:1]] + [wire.target for wire in wires]
 
 
-def parted(trunk: Sequence[Piece]) -> Sides:
+def parted(trunk: Sequence[Piece]) -> Banks:
     """The trunk by sides and levels. Raises `NoU`."""
     levels = _levels(trunk)
     deepest = max(levels)
@@ -80,7 +80,7 @@ def parted(trunk: Sequence[Piece]) -> Sides:
         raise NoU("this net is no U: its resolution does not fall and rise again; leave --style u out")
     if down != sorted(down) or up != sorted(up, reverse=True) or set(levels[first : last + 1]) != {deepest}:
         raise NoU("this net is no U: its resolution falls or rises more than once; leave --style u out")
-    sides = Sides([[] for _ in range(deepest)], list(trunk[first : last + 1]), [[] for _ in range(deepest)])
+    sides = Banks([[] for _ in range(deepest)], list(trunk[first : last + 1]), [[] for _ in range(deepest)])
     for piece, level in zip(trunk[:first], down, strict=True):
         sides.left[level].append(piece)
     for piece, level in zip(trunk[last + 1 :], up, strict=True):
@@ -119,7 +119,7 @@ def _refuse_others(sketch: Sketch, trunk: Sequence[Piece]) -> None:
 class _Placing:
     """Where each box of a U stands, and how its arrows go."""
 
-    def __init__(self, sketch: Sketch, sides: Sides) -> None:
+    def __init__(self, sketch: Sketch, sides: Banks) -> None:
         self.sketch = sketch
         self.sides = sides
         self.cards: dict[Piece, Card] = {p: card(p) for p in sketch.pieces if not p.opened}

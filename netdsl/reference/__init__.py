@@ -2,7 +2,8 @@
 
 `docs/operations.md` comes from the registry of operations, the declarations of recipes and the standard library,
 `docs/errors.md` from the tests that show texts and messages, `docs/zoo.md` from the texts in `specs`, their reports,
-what others count and what `make zoo` keeps in `docs/zoo`, `docs/report.schema.json` from the report's classes.
+what others count and what `make zoo` keeps in `docs/zoo`, `docs/report.schema.json` from the report's classes, and the
+pictures in `docs/drawing` from the specs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from netdsl.reference.errors import errors_page
 from netdsl.reference.operations import operations_page
+from netdsl.reference.pictures import pictures
 from netdsl.reference.zoo import zoo_page
 
 __all__ = ["errors_page", "operations_page", "pages", "write", "zoo_page"]
@@ -26,6 +28,7 @@ def pages(docs: Path) -> dict[str, str]:
         "errors.md": errors_page(docs.resolve().parent / "tests" / "language"),
         "zoo.md": zoo_page(docs, docs.resolve().parent / "specs"),
         "report.schema.json": json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n",
+        **pictures(docs.resolve().parent / "specs"),
     }
 
 
@@ -35,6 +38,7 @@ def write(docs: Path) -> list[str]:
     for name, text in pages(docs).items():
         path = docs / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             changed.append(name)
     return changed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -213,26 +212,7 @@ def test_a_decoder_stands_behind_its_encoder() -> None:
     assert list(faults(picture)) == []
 
 
-# ---------------------------------------------------------------- golden pictures
-
-GOLDEN: dict[str, tuple[str, dict[str, Any]]] = {
-    "LeNet": ("lenet", {}),
-    "ResNet18": ("resnet", {}),
-    "SwinT": ("swin", {}),
-    "UNet": ("unet", {"style": "u"}),
-    "CharRNN": ("char_rnn", {"unroll": 4}),
-    "LinkNet34MTL": ("roads", {}),
-}
-
-
-@pytest.mark.parametrize("name", GOLDEN)
-def test_golden_pictures(name: str) -> None:
-    file, options = GOLDEN[name]
-    path = ROOT / f"tests/golden/{name}.svg"
-    svg = drawn(name, file, **options).svg()
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(svg, encoding="utf-8")
-    assert svg == path.read_text(encoding="utf-8")
+# ---------------------------------------------------------------- files
 
 
 def test_a_png_shows_letters_and_boxes(tmp_path: Path) -> None:

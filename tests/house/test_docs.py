@@ -44,6 +44,7 @@ READ = (
     "docs/training.md",
     "docs/results.md",
     "docs/comparing.md",
+    "docs/drawing.md",
     "docs/sizes.md",
     "docs/lesson.md",
     "docs/weights.md",
