@@ -39,11 +39,15 @@ def check(path: str | os.PathLike[str]) -> list[Diagnostic]:
 def report(
     net: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1, format: str = "table", **options: Any
 ) -> str:
-    """The layer-wise report of a net as a text: `table`, `json`, `csv` or `markdown`.
+    """The layer-wise report of a net as a text: `table`, `json`, `csv`, `markdown` or `html`, a page for browsers.
 
     `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table. With `backward` it is the lesson:
     how the net learns, row by row from the loss back.
     """
+    if format == "html":
+        from netdsl.page.assemble import page
+
+        return page(net, sizes=sizes, batch=batch, **options)
     from netdsl.analyzer import analyze
     from netdsl.reports import render
 

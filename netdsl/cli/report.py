@@ -11,6 +11,7 @@ from argparse import ArgumentParser, Namespace
 from netdsl.cli.lesson import add_lesson, taught_report
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
+from netdsl.cli.page import add_output, page_of, refuse_output, written
 from netdsl.cli.sizing import add_sizing, below, swept
 from netdsl.cli.streams import coloured, print_json
 
@@ -19,7 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
     parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
-    parser.add_argument("--format", choices=("table", "json", "csv", "markdown"), default="table")
+    parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "html"), default="table")
+    add_output(parser)
     parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
     parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")
     parser.add_argument("--explain", action="store_true", help="show the arithmetic of every row")
@@ -31,15 +33,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> None:
     from netdsl.reports import render
 
-    if given.sweep or given.output:
+    refuse_output(given)
+    if given.sweep:
         swept(given)
         return
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
     report = taught_report(opened.net, given) if given.backward else opened.report
-    text = render(report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)
+    color = given.output is None and coloured(sys.stdout)
+    if given.format == "html":
+        text = page_of(opened, given)
+    else:
+        text = render(report, given.format, others=opened.others, color=color, **shape)
     text = below(text, opened, given)
-    if given.format == "json":
+    if given.output is not None or given.format == "html":
+        written(text, opened, given)
+    elif given.format == "json":
         print_json(text.rstrip("\n"))
     else:
         print(text, end="")

@@ -30,7 +30,6 @@ def add_sizing(parser: ArgumentParser) -> None:
         help="show the totals at many sizes in the place of the rows; H=W=160..640:32 moves both, batch=1..64:x2 "
         "doubles, H=…,batch=… takes all combinations",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="with --sweep: draw it, too, as .png or .svg")
 
 
 def ranges(text: str) -> tuple[SizeRange, ...]:
@@ -86,8 +85,6 @@ def _checked(given: Namespace) -> None:
     from netdsl.reports.sweep import FORMATS
     from netdsl.sizing.sweep import BATCH
 
-    if not given.sweep:
-        given.parser.error("-o draws what --sweep counts: add --sweep H=160..640:32")
     if given.format not in FORMATS:
         given.parser.error(f"--sweep has no {given.format}: choose of {', '.join(FORMATS)}")
     names = [name for axis in given.sweep for name in axis.names]

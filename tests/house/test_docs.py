@@ -52,6 +52,7 @@ READ = (
     "docs/data.md",
     "docs/deployment.md",
     "docs/onnx-training.md",
+    "docs/page.md",
 )
 ALL = (
     "README.md",

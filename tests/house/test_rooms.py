@@ -56,7 +56,8 @@ ROOMS: dict[str, set[str]] = {
     "sizing": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer"},
     "reports": {"base", "dims", "text", "analysis", "comparison", "sizing"},
     "drawing": {"base", "dims", "ops", "graph", "analysis", "reports"},
-    "surface": {"dims", "text", "graph", "analyzer", "lesson", "program", "reports", "drawing"},
+    "page": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer", "reports", "drawing"},
+    "surface": {"dims", "text", "graph", "analyzer", "lesson", "program", "reports", "drawing", "page"},
     "reference": {
         "dims",
         "ops",
@@ -88,6 +89,7 @@ ROOMS: dict[str, set[str]] = {
         "reports",
         "sizing",
         "drawing",
+        "page",
         "",
     },
     "__main__": {"cli"},
