@@ -11,6 +11,7 @@ from netdsl.dims.tensors import DType, Value, WeightValue
 from netdsl.graph import Node
 from netdsl.lesson.algebra import DY, Formula, Letter, Numeral
 from netdsl.lesson.extents import SizesGiven, extents, factors
+from netdsl.lesson.matrices import picture
 from netdsl.lesson.plainly import FormulaReader
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.lesson.wording import Board, Worded, worded
@@ -70,6 +71,7 @@ class RowTeller:
             where=(*self.sources(letters, origins, path), *where),
             steps=tuple(_steps(found)) if found else (),
             gives=tuple(gives),
+            picture=self.picture(),
             notes=(*(found.notes if found else ()), *self.notes(asked, origins)),
         )
 
@@ -81,6 +83,13 @@ class RowTeller:
             return worded(self.op, self.board(letters))
         except KeyError:  # a loss that reads the batch as an axis: its size is no number
             return None
+
+    def picture(self) -> tuple[str, ...]:
+        """A convolution as a matrix; nothing of one whose sizes are no numbers."""
+        try:
+            return picture(self.op, self.sizes)
+        except KeyError:
+            return ()
 
     # ------------------------------------------------------------ letters
 

@@ -260,7 +260,7 @@ class LessonPage:
             yield from self.gradient(gradient, inside, margin)
         for note in lecture.notes:
             yield from self.broken(note, inside, YELLOW if note.startswith("stop") else DIM)
-        yield from self.block(lecture.picture, inside)
+        yield from self.picture(lecture.picture, inside)
 
     def gradient(self, gradient: Gradient, inside: int, margin: int) -> Iterator[str]:
         left = f"{' ' * inside}{left_side(gradient).ljust(margin)} = "
@@ -276,6 +276,15 @@ class LessonPage:
             yield line
             if last and macs and gap < 2:
                 yield " " * max(self.width - len(macs), 0) + self.paint(macs, DIM)
+
+    def picture(self, texts: Sequence[str], inside: int) -> Iterator[str]:
+        """A sentence with lines below it that belong together; where they are too wide only how wide they are."""
+        yield from self.broken(texts[0], inside, DIM) if texts else ()
+        widest = max(map(len, texts[1:]), default=0) + inside + LEVEL
+        if widest > self.width:
+            yield self.paint(" " * (inside + LEVEL) + f"written out with --width {widest}", DIM)
+        else:
+            yield from (" " * (inside + LEVEL) + text for text in texts[1:])
 
     def block(self, texts: Sequence[str], inside: int) -> Iterator[str]:
         """Lines that stand as they are, broken only where they must be."""
