@@ -42,7 +42,8 @@ class Steps:
     def of(self, symbol: a.Letter) -> np.ndarray:
         found = self.numbers[symbol.name]
         if symbol.when is None:
-            return np.asarray(found)
+            array = np.asarray(found)
+            return array.astype(float) if array.dtype == bool else array
         place = self.step + symbol.when
         if 0 <= place < len(found):
             return np.asarray(found[place])
@@ -89,6 +90,10 @@ def computed(expr: a.Formula, numbers: Numbers | Steps) -> np.ndarray:
             return value(expr.term)
         case a.AxisPart():
             return np.take(value(expr.term), range(expr.start, expr.stop), expr.axis)
+        case a.PutBack():
+            inner = value(expr.term)
+            sides = [(expr.start, expr.size - expr.stop) if i == expr.axis else (0, 0) for i in range(inner.ndim)]
+            return np.pad(inner, sides)
         case a.Indicator():
             return RELATIONS[expr.relation](value(expr.left), value(expr.right)).astype(float)
         case a.SumOver():
@@ -115,6 +120,15 @@ def function(expr: a.Applied, arguments: list[np.ndarray], at: Steps) -> np.ndar
         return powers / powers.sum(expr.axis, keepdims=True)
     if expr.function == "onehot":
         return np.moveaxis(np.eye(at.numbers["classes"])[first], -1, expr.axis)
+    if expr.function == "causal":
+        queries, keys = first.shape[-2:]
+        return np.where(np.tril(np.ones((queries, keys)), keys - queries) > 0, first, -np.inf)
+    if expr.function.endswith(" heads"):
+        count = int(expr.function.split()[0])
+        return np.swapaxes(first.reshape(*first.shape[:-1], count, -1), -2, -3)
+    if expr.function == "side by side":
+        turned = np.swapaxes(first, -2, -3)
+        return turned.reshape(*turned.shape[:-2], -1)
     if expr.function == "joined":
         return np.concatenate(arguments, expr.axis)
     return FUNCTIONS[expr.function](*arguments)

@@ -185,6 +185,17 @@ class AxisPart(Formula):
 
 
 @record
+class PutBack(Formula):
+    """An array at a stretch along an axis that is longer, with 0 before and behind."""
+
+    term: Formula
+    axis: int
+    start: int
+    stop: int
+    size: int
+
+
+@record
 class IndexPlace:
     """An index: whole multiples of letters and a number, over a divisor. Where it is not whole, or lies outside,
     there is nothing."""

@@ -105,7 +105,7 @@ class RowTeller:
         operands = list(self.operands())
         arrows = {operand for _, operand in operands if self.number(operand) is None}
         for name, operand in operands:
-            plain = "x" if len(arrows) == 1 and name[:-1] == "x" else name
+            plain = "x" if len(arrows) == 1 else weight_letter(self.op, name)
             found[operand] = self.number(operand) or self.names.get(operand) or Letter(plain)
         for weight in self.op.weights():
             found[entry.pen.weight(weight.name)] = Letter(self.weight_letter(weight.name))
@@ -228,7 +228,7 @@ class RowTeller:
         given = {each.of for each in asked}
         for name, operand in self.operands():
             asked_for = name.rstrip("0123456789") in self.moment.wanted and operand.type.dtype is DType.FLOAT
-            if asked_for and operand not in given and self.learned(operand):
+            if asked_for and name not in self.op.measures and operand not in given and self.learned(operand):
                 yield f"∂J/∂{name} = 0: nothing passes `{self.op.name}`"
         reads = [v for _, v in self.operands() if v.type.dtype is DType.FLOAT and not isinstance(v, WeightValue)]
         if reads and not any(self.learned(v) for v in reads) and not self.worker.is_loss(entry):

@@ -55,7 +55,7 @@ def tap_text(tap: Tap) -> str:
 
 
 @record
-class Sliding:
+class SlidingKernel:
     """A convolution of one or more channels at some sizes: `fine` is what its windows lie on, `coarse` how many."""
 
     fine: tuple[int, ...]
@@ -103,7 +103,7 @@ def _flat(place: Sequence[int], shape: Sequence[int]) -> int:
     return number
 
 
-def sliding(op: Conv | ConvTranspose, sizes: SizesGiven) -> Sliding:
+def sliding(op: Conv | ConvTranspose, sizes: SizesGiven) -> SlidingKernel:
     """A convolution at some sizes; of a transposed one the windows lie on what it makes."""
     read = tuple(at(size, sizes) for size in op.x.type.spatial)
     made = tuple(at(size, sizes) for size in op.result().spatial)
@@ -111,7 +111,7 @@ def sliding(op: Conv | ConvTranspose, sizes: SizesGiven) -> Sliding:
     fine, coarse = (made, read) if turned else (read, made)
     channels = (op.in_channels, op.channels) if turned else (op.channels, op.in_channels)
     before = tuple(side for side, _ in op.pads)
-    return Sliding(fine, coarse, op.kernels, op.strides, op.dilations, before, channels, op.groups)
+    return SlidingKernel(fine, coarse, op.kernels, op.strides, op.dilations, before, channels, op.groups)
 
 
 def picture(op: Op, sizes: SizesGiven) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ class FormulaReader:
         self.letters = dict(letters)
         self.where: list[tuple[str, Formula]] = []
         """What spare letters stand for."""
-        self.spare = iter(SPARE)
+        taken = {e.name for e in letters.values() if isinstance(e, Letter)}
+        self.spare = (name for name in SPARE if name not in taken)
 
     def read(self, values: Iterable[Value]) -> list[Formula]:
         """The formulas of some values; what they or one of them use more than once gets a letter first."""

@@ -20,7 +20,7 @@ from netdsl.lesson.lines import line_fit
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.ops.base import Op
-from netdsl.ops.value import BatchAxis, Constant
+from netdsl.ops.value import BatchAxis, Constant, WeightOf
 from netdsl.passes.differentiate import Differentiated, started
 from netdsl.passes.recurrence import Taped
 from netdsl.passes.step import averaged
@@ -62,7 +62,7 @@ def _from_losses(net: Net, recipe: Recipe, part: Part, sizes: SizesGiven) -> Way
     found.forward([averaged(term) for term in part.losses])
     found.backward()
     names = {o: Letter(name) for name, o in {**found.fields, **found.outputs}.items()}
-    teller = TurnTeller(net, found, sizes, names)
+    teller = TurnTeller(net, found, sizes, names, part.name)
     return teller.turn(part)
 
 
@@ -89,6 +89,8 @@ class TurnTeller:
     found: Differentiated
     sizes: SizesGiven
     names: Mapping[Value, Formula]
+    part: str = ""
+    """The name of the recipe's part."""
 
     @property
     def worker(self) -> Watching:
@@ -134,7 +136,7 @@ class TurnTeller:
             if lecture is not None:
                 lecture = _arriving(lecture, self.arrival(worker, moment, above, before, outside or {}))
                 yield moment, lecture
-            before = moment
+            before = before if isinstance(moment.entry.op, WeightOf) else moment
             inner = moment.inner
             if inner is not None:
                 path = self.path(moment, above)
@@ -143,7 +145,10 @@ class TurnTeller:
 
     def path(self, moment: Moment, above: str) -> str:
         path = moment.path(above)
-        return path.removeprefix("loss.") if self.of_loss(moment) else path
+        if not self.of_loss(moment):
+            return path
+        path = path.removeprefix("loss.")
+        return path.removeprefix(f"{self.part}.") if self.part else path
 
     def lecture(
         self, worker: Watching, moment: Moment, above: str, origins: Mapping[Value, str], steps: int
@@ -218,11 +223,19 @@ class TurnTeller:
     def shared(self) -> Iterator[str]:
         several: dict[tuple[str, ...], list[str]] = {}
         for key, moments in self.worker.learners.items():
-            rows = tuple(dict.fromkeys(self.path(m, "") for m in moments if m is not None))
+            rows = tuple(dict.fromkeys(path for m in moments if m is not None for path in self.readers(m)))
             if len(rows) > 1:
                 several.setdefault(rows, []).append(key)
         for rows, keys in several.items():
             yield f"{_named(keys)}: read by {_named(rows)}; the gradient is the sum of what these give"
+
+    def readers(self, moment: Moment) -> Iterator[str]:
+        """The rows that read a weight: of a weight that is an arrow those that the arrow leads to."""
+        if not isinstance(moment.entry.op, WeightOf):
+            yield self.path(moment, "")
+            return
+        for result in moment.entry.results:
+            yield from (self.path(m, "") for m in self.worker.sources.get(result, ()) if m is not None)
 
     def left(self) -> Iterator[str]:
         """Rows that no gradient comes to, with the reason."""

@@ -22,6 +22,7 @@ from netdsl.lesson.algebra import (
     Minus,
     Numeral,
     OnAxes,
+    PutBack,
     Quotient,
     Raised,
     Rearranged,
@@ -109,12 +110,19 @@ def _further(expr: Formula) -> tuple[str, int]:
         case AxesMoved():
             return f"{_inside(expr.term, PRODUCT)} with its axes turned back", LOOSE
         case AxisPart():
-            return f"{_inside(expr.term, TIGHT)}[{expr.start:,}:{expr.stop:,}]", TIGHT
+            return f"{_inside(expr.term, TIGHT)}{_stretch(expr)}", TIGHT
+        case PutBack():
+            return f"{_inside(expr.term, PRODUCT)} at {_stretch(expr)}, else 0", LOOSE
         case ElementAt():
             return f"{_inside(expr.term, TIGHT)}[{','.join(map(place_text, expr.places))}]", TIGHT
         case IndexSum():
             return "".join(_gathered(expr)), LOOSE
     raise TypeError(f"{expr!r} is no formula")
+
+
+def _stretch(expr: AxisPart | PutBack) -> str:
+    """`[:, 0:64]`: a stretch along an axis, all along those before it."""
+    return f"[{':, ' * expr.axis}{expr.start}:{expr.stop}]"
 
 
 def _symbol(symbol: Letter) -> tuple[str, int]:

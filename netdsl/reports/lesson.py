@@ -21,7 +21,7 @@ LEAST = 30
 """Columns that a formula is never broken to less than."""
 WIDEST = 26
 """Columns of a name or a layer that the others are drawn out to."""
-SHORT = 30
+SHORT = 20
 """Rows of a net of which each says all, even what others have said."""
 ONE_LINE = 0.9
 """Share of the rows whose layers stand in their column."""
@@ -299,12 +299,12 @@ class LessonPage:
 def wrap_formula(text: str, width: int) -> list[str]:
     """Lines of at most `width`, broken at spaces; spaces inside brackets hold together where they can."""
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in text.replace(" at [", " at\0[").split(" "):
         if lines and len(lines[-1]) + 1 + len(word) <= width:
             lines[-1] += " " + word
         elif word or lines:
             lines.append(word)
-    return [line.strip() for line in lines if line.strip()] or [""]
+    return [line.strip().replace("\0", " ") for line in lines if line.strip()] or [""]
 
 
 def as_text(

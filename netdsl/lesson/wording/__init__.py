@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from netdsl.lesson.wording import dense, losses, normal, pairs, pointwise, shapes, through_time, windowed
+from netdsl.lesson.wording import attending, dense, losses, normal, pairs, pointwise, shapes, through_time, windowed
 from netdsl.lesson.wording.table import TABLE, Board, Worded, worded
 
 __all__ = [
     "TABLE",
     "Board",
     "Worded",
+    "attending",
     "dense",
     "losses",
     "normal",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from netdsl.lesson.algebra import AxesMoved, AxisPart, Everywhere, Formula, Letter, Rearranged, called
-from netdsl.lesson.wording.table import Board, Worded, says, summed
+from netdsl.lesson.algebra import AxesMoved, AxisPart, Everywhere, Formula, Letter, Numeral, PutBack, Rearranged, called
+from netdsl.lesson.wording.table import Board, Worded, fitted, says, summed
+from netdsl.ops.compare import Where
+from netdsl.ops.cut import Slice
+from netdsl.ops.recurrent import Last
 from netdsl.ops.reduce import Mean, Reduction, Sum
 from netdsl.ops.shape import Concat, Flatten, Reshape, Reshaping, Squeeze, Transpose, Unsqueeze
+from netdsl.ops.value import PerSample
 
 X = Letter("x")
 
@@ -21,6 +25,41 @@ def transpose(op: Transpose, board: Board) -> Worded:
     order = (*range(start), *(axis + start for axis in op.axes))
     back = tuple(order.index(axis) for axis in range(len(order)))
     return Worded(AxesMoved(X, order), {"x": AxesMoved(board.dy, back)})
+
+
+@says(Slice)
+def cut(op: Slice, board: Board) -> Worded | None:
+    axis, first, stop, size = op.along, *map(board.size, (op.first, op.stop, op.size))
+    if op.step != 1:
+        return None
+    axis += int(op.x.type.batched)
+    return Worded(AxisPart(X, axis, first, stop), {"x": PutBack(board.dy, axis, first, stop, size)})
+
+
+@says(Last)
+def last(op: Last, board: Board) -> Worded:
+    axis, size = int(op.x.type.batched), board.size(op.x.shape[0])
+    one = Everywhere(board.dy, (axis,))
+    return Worded(
+        Rearranged(AxisPart(X, axis, size - 1, size), "without that axis"),
+        {"x": PutBack(one, axis, size - 1, size, size)},
+    )
+
+
+@says(PerSample)
+def per_sample(op: PerSample, board: Board) -> Worded:
+    return Worded(Everywhere(X, (0,)), {"x": summed(board.dy, op.result(), (0,))})
+
+
+@says(Where)
+def where(op: Where, board: Board) -> Worded:
+    chosen, a, b = board.letter("condition"), board.letter("a"), board.letter("b")
+    rest = Numeral(1) - chosen
+    found = {
+        "a": fitted(board.dy * chosen, op.result(), op.a.type),
+        "b": fitted(board.dy * rest, op.result(), op.b.type),
+    }
+    return Worded(chosen * a + rest * b, found, (("condition", "1 where it holds, else 0"),))
 
 
 @says(Concat)

@@ -108,6 +108,7 @@ def per_channel(name: str, rank: int) -> Formula:
 
 SCALES = {"weight": "γ", "bias": "β"}
 LETTERS = {"weight": "W", "bias": "b", "weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "b′"}
+LETTERS |= {"in_proj_weight": "W", "in_proj_bias": "b", "out_proj.weight": "W_o", "out_proj.bias": "b_o"}
 
 
 def weight_letter(op: Op, name: str) -> str:

@@ -17,9 +17,10 @@ from netdsl.lesson.algebra import (
     letter,
     times,
 )
-from netdsl.lesson.wording.table import Board, Worded, per_channel, says, summed
+from netdsl.lesson.wording.table import Board, Worded, per_channel, says, summed, worded
 from netdsl.ops.conv import Conv, ConvTranspose
 from netdsl.ops.pool import Avgpool, GlobalAvgpool, GlobalMaxpool, Maxpool
+from netdsl.ops.weighed import ConvWith
 
 X, Y, W = Letter("x"), Letter("y"), Letter("W")
 
@@ -158,6 +159,11 @@ def conv_transpose(op: ConvTranspose, board: Board) -> Worded:
         ),
     }  # fmt: skip
     return _with_bias(op, board, y, found)
+
+
+@says(ConvWith)
+def conv_with(op: ConvWith, board: Board) -> Worded | None:
+    return worded(op.layer, board)
 
 
 # ---------------------------------------------------------------- pooling
