@@ -220,7 +220,8 @@ PRECISION = (
 """Options that say them."""
 
 COMMANDS: dict[str, str] = {
-    "report": "summary summarize summarise show print info describe inspect view visualize plot stats flops params",
+    "report": "summary summarize summarise show print info describe inspect view stats flops params",
+    "draw": "visualize visualise visualization plot picture diagram graph plot_model dot svg netron",
     "check": "lint validate verify",
     "fmt": "format reformat beautify",
     "compile": "convert export build generate emit translate to",

@@ -19,13 +19,18 @@ MARGIN = 16.0
 Routes = Mapping[Wire, Sequence[Point]]
 
 
-def assembled(cards: Mapping[Piece, Card], rects: Mapping[Piece, Rect], routes: Routes, title: str) -> Diagram:
-    """A picture of the parts that have a place, each arrow along its points, with no more room than it needs."""
+def assembled(
+    cards: Mapping[Piece, Card], rects: Mapping[Piece, Rect], routes: Routes, title: str, every: bool = False
+) -> Diagram:
+    """A picture of the parts that have a place, each arrow along its points, with no more room than it needs.
+
+    A shape is told on the first arrow that leaves a box, or on `every` one.
+    """
     corner = _corner(rects.values(), routes)
     most = max((piece.macs for piece in rects if not piece.opened), default=0)
     boxes = [_box(piece, cards[piece], _moved(rect, corner), most) for piece, rect in rects.items()]
     boxes = [box if box.parent in {b.path for b in boxes if b.opened} else changed(box, parent="") for box in boxes]
-    texts = _texts(routes)
+    texts = _texts(routes, every)
     arrows = [_arrow(wire, texts.get(wire, ""), points, corner) for wire, points in routes.items()]
     boxes, arrows = closed_up(boxes, arrows)
     arrows = labelled(arrows, in_the_way(boxes))
@@ -44,13 +49,13 @@ def _moved(rect: Rect, corner: Point) -> Rect:
     return Rect(round(rect.x - corner[0], 1), round(rect.y - corner[1], 1), rect.width, rect.height)
 
 
-def _texts(wires: Iterable[Wire]) -> dict[Wire, str]:
-    """The shape that each arrow says: every shape that leaves a box is told once."""
+def _texts(wires: Iterable[Wire], every: bool) -> dict[Wire, str]:
+    """The shape that each arrow says."""
     found: dict[Wire, str] = {}
     told: set[tuple[Piece, str]] = set()
     for wire in wires:
         text = shapes_text(wire.shapes) if wire.shapes else wire.role * wire.back
-        if text and (wire.source, text) not in told:
+        if text and (every or (wire.source, text) not in told):
             told.add((wire.source, text))
             found[wire] = text
     return found

@@ -22,6 +22,11 @@ class Group:
     timed: bool
     pieces: list[Piece] = anew(factory=list)
 
+    @property
+    def steps(self) -> int:
+        """How many there are."""
+        return next((piece.steps for piece in self.pieces if piece.kind == "recurrent"), 1)
+
 
 @entity
 class Times:
@@ -86,7 +91,7 @@ def _joined(pieces: Sequence[Piece], timed: set[Piece], wires: Sequence[Wire]) -
             for piece in [p for p in pieces if group[p] is two]:
                 group[piece] = one
     single: Group | None = None
-    for piece in pieces:  # in the order of the text: what runs once between two sequences stands between them
+    for piece in _in_order(pieces, wires):  # what runs once between two sequences stands between them
         if group[piece].timed:
             single = None
         else:

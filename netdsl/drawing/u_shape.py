@@ -136,7 +136,7 @@ class _Placing:
         self.place()
         across = [w for w in self.sketch.wires if w.source in self.rects and w.target in self.rects]
         routes = {wire: self.route(wire, across) for wire in across}
-        return assembled(self.cards, self.rects, routes, title)
+        return assembled(self.cards, self.rects, routes, title, every=True)
 
     def place(self) -> None:
         sides = self.sides.left, self.sides.right

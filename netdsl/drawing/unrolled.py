@@ -74,7 +74,7 @@ class _Grid:
         made = changed(piece, parent=None, rows=list(piece.rows), lines=list(piece.lines))
         if group.timed:
             number = str(step + 1).translate(DIGITS)
-            made.path, made.steps, made.shape = f"{piece.path}@{step + 1}", 1, piece.shape[1:]
+            made.path, made.steps = f"{piece.path}@{step + 1}", 1
             made.title = piece.title + number if piece.kind in ("input", "output") else piece.title
         self.cards[made] = card(made)
         return made
@@ -118,6 +118,9 @@ class _Grid:
         elif two.timed and wire.role != "state":
             for step in range(self.steps):
                 self._arrow(wire, self.steps - 1 if one.timed else -1, step)
+        elif one.timed and not wire.last and wire.target.rows and wire.target.rows[0].op != "last":
+            for step in range(self.steps):  # what stands there once reads all of them
+                self._arrow(wire, step, 0 if two.timed else -1)
         else:
             self._arrow(wire, self.steps - 1 if one.timed else -1, 0 if two.timed else -1)
 
@@ -141,15 +144,16 @@ class _Grid:
     def _arrow(self, wire: Wire, before: int, after: int) -> None:
         one, two = self.cells[wire.source, before], self.cells[wire.target, after]
         first = before in (-1, 0) and after in (-1, 0)
-        whole = not self.times.group[wire.source].timed or wire.last
-        shapes = [shape if whole else shape[1:] for shape in wire.shapes]
+        group = self.times.group[wire.source]
+        timed = group.timed and not wire.last
+        shapes = [shape[1:] if timed and shape[:1] == (group.steps,) else shape for shape in wire.shapes]
         made = Wire(one, two, shapes if first else [], role=wire.role)
-        self.routes[made] = list(self._route(wire, before, self.rects[one], self.rects[two]))
+        self.routes[made] = list(self._route(wire, before, after, self.rects[one], self.rects[two]))
 
-    def _route(self, wire: Wire, before: int, one: Rect, two: Rect) -> Iterator[Point]:
+    def _route(self, wire: Wire, before: int, after: int, one: Rect, two: Rect) -> Iterator[Point]:
         """Up from a box, across between the rows, and up into the other; past other rows in a lane at the right."""
         low, high = self.times.rows[wire.source] + 1, self.times.rows[wire.target]
-        start, end = one.x + one.width / 2, self._entry(wire, two)
+        start, end = one.x + one.width / 2, self._entry(wire, two, after)
         if low == high and start == end:
             yield from ((start, one.y), (end, two.bottom))
             return
@@ -162,9 +166,12 @@ class _Grid:
             out = back
         yield from ((end, out), (end, two.bottom))
 
-    def _entry(self, wire: Wire, two: Rect) -> float:
-        """Where an arrow enters a box: side by side with the others."""
-        others = [w for w in self.sketch.wires if w.target is wire.target and not w.back]
+    def _entry(self, wire: Wire, two: Rect, step: int) -> float:
+        """Where an arrow enters a box: side by side with the others that come in at this step."""
+        first = step in (-1, 0)
+        others = [
+            w for w in self.sketch.wires if w.target is wire.target and not w.back and (first or w.role != "state")
+        ]
         return two.x + two.width / 2 + 16.0 * (others.index(wire) - (len(others) - 1) / 2)
 
     def _track(self, gap: int, who: object, step: int) -> float:

@@ -50,6 +50,7 @@ WORDS = {
     "a text": "as in `netdsl report a text`: " + ", ".join(COMMANDS),
     "summary": "write `netdsl report`",
     "export": "write `netdsl compile`",
+    "visualize": "write `netdsl draw`",
     "frobnicate": "commands are " + ", ".join(COMMANDS),
     "": "commands are " + ", ".join(COMMANDS),
 }

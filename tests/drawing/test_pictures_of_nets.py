@@ -204,6 +204,13 @@ def test_steps_stand_side_by_side() -> None:
     ]
 
 
+def test_what_reads_all_steps_has_an_arrow_from_each() -> None:
+    picture = drawn("LRCN", "video_labels", unroll=3)
+    assert [a.source for a in picture.arrows if a.target == "box-film"] == [f"box-logits-{n}" for n in (1, 2, 3)]
+    assert [a.text for a in picture.arrows if a.source == "input-video-1"] == ["3×227×227"]
+    assert list(faults(picture)) == []
+
+
 def test_a_decoder_stands_behind_its_encoder() -> None:
     picture = drawn("Seq2Seq", "translate", unroll=3)
     rects = {box.path: box.rect for box in picture.boxes}
