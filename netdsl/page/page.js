@@ -29,6 +29,7 @@ function reckon() {
   table.moved = sliders.resized;
   table.fill(state.numbers, totals, (place) => (data.rows[place].out || []).map((shape) => shapeText(evaluated.shape(shape))).join(" "));
   memoryPanel.fill(evaluated);
+  labelShapes(evaluated);
   tellTotals(totals, memoryPanel.peak);
   tellPorts(evaluated);
 }
@@ -95,6 +96,30 @@ for (const box of document.querySelectorAll("#drawing [data-path]")) {
 }
 const placeOfPath = new Map();
 data.rows.forEach((row, place) => { for (const path of row.paths || [row.path]) placeOfPath.set(path, place); });
+
+// Shapes on the arrows are those of the report: each is written anew where one shape of the net alone looks so.
+const shapeLabels = [...document.querySelectorAll("#drawing .shape")].map((label) => [label, label.textContent]);
+const everyShape = [...data.rows.flatMap((row) => [...(row.in || []), ...(row.out || [])]), ...Object.values(data.ports).flatMap((ports) => ports.map((port) => port.shape))];
+const shapesBefore = textsOf(new Evaluated(data, data.sizes.map((size) => size.at), 1));
+
+function textsOf(evaluated) { return everyShape.map((shape) => evaluated.shape(shape).join("×")); }
+
+function labelShapes(evaluated) {
+  const now = textsOf(evaluated), found = new Map();
+  shapesBefore.forEach((text, place) => {
+    if (!found.has(text)) found.set(text, new Set());
+    found.get(text).add(now[place]);
+  });
+  for (const [label, before] of shapeLabels) {
+    const after = found.get(before);
+    label.textContent = after && after.size === 1 ? [...after][0] : before;
+    label.classList.toggle("stale", sliders.resized && !(after && after.size === 1));
+  }
+}
+
+for (const title of document.querySelectorAll("#drawing title")) {
+  if (data.at && title.parentNode !== title.ownerSVGElement) title.textContent += ` (${data.at})`;
+}
 
 // The row that a box stands for, or the nearest one around it.
 function placeOfBox(path) {

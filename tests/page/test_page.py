@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Golden
+from drawn_nets import Drawing
 from page_numbers import PageNumbers
 
 import netdsl
@@ -203,6 +204,17 @@ def test_a_page_reckons_what_a_report_says(file: str, name: str | None) -> None:
     net = netdsl.load(SPECS / f"{file}.net", name)
     data = told(net)
     for sizes, batch in settings(net):
+        hold(net, data, sizes, batch)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pages_of_drawn_nets_reckon_what_reports_say(seed: int) -> None:
+    try:
+        net = netdsl.load_text(Drawing(seed).text())
+    except NetError:
+        return
+    data = told(net)
+    for sizes, batch in settings(net)[::2]:
         hold(net, data, sizes, batch)
 
 

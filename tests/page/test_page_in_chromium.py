@@ -173,6 +173,19 @@ def test_drawing_and_table_light_each_other(tab: Tab, tmp_path: Path) -> None:
     assert lit_boxes(tab) == []
 
 
+def test_shapes_on_the_arrows_follow_the_sliders(tab: Tab, tmp_path: Path) -> None:
+    net = opened(tab, tmp_path, "unet.net", "UNet")
+    assert tab.texts("#drawing .shape")[:2] == ["1×572×572", "64×568×568"]
+    tab.click("#together")
+    tab.put("[aria-label='W as a number']", 700)
+    assert tab.texts("#drawing .shape")[:2] == ["1×572×700", "64×568×696"]
+    assert tab.texts("#drawing .shape.stale") == []
+    shapes = {"×".join(map(str, row.outputs[0])) for row in netdsl.analyze(net, sizes={"H": 572, "W": 700}).rows}
+    assert set(tab.texts("#drawing .shape")) <= {*shapes, "1×572×700"}
+    tab.click("#reset")
+    assert tab.texts("#drawing .shape")[:2] == ["1×572×572", "64×568×568"]
+
+
 def test_a_step_reveals_a_row_that_is_folded(tab: Tab, tmp_path: Path) -> None:
     opened(tab, tmp_path, "swin.net", "SwinT")
     rows = len(names(tab))
