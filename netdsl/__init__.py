@@ -11,6 +11,7 @@
     picture = netdsl.draw(net).svg()               # boxes and arrows; png() for a file of pixels
     lesson = netdsl.gradients(net)                 # how it learns: each row's gradient as a formula
     change = netdsl.difference(net, netdsl.load("specs/lenet5.net"))  # rows added, removed, changed
+    fit = netdsl.fit(net, device="T4")             # memory of a training step, the largest batch, a time
     found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.train import train
     from netdsl.sizing.formulas import formulas
     from netdsl.sizing.sweep import sweep
-    from netdsl.surface import check, draw, load, load_text, report
+    from netdsl.surface import check, draw, fit, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ HOMES = {
     "difference": "netdsl.comparison.difference",
     "draw": "netdsl.surface",
     "evaluate": "netdsl.runtime.evaluate",
+    "fit": "netdsl.surface",
     "formulas": "netdsl.sizing.formulas",
     "gradients": "netdsl.lesson.telling",
     "load": "netdsl.surface",
@@ -105,6 +107,7 @@ __all__ = [
     "difference",
     "draw",
     "evaluate",
+    "fit",
     "formulas",
     "gradients",
     "load",

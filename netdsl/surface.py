@@ -15,6 +15,7 @@ from netdsl.text.source import Source, Span
 
 if TYPE_CHECKING:
     from netdsl.drawing import Diagram
+    from netdsl.fitting.fit import MemoryFit
 
 
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
@@ -56,6 +57,27 @@ def report(
 
         return render(taught(net, sizes=sizes, batch=batch), format, **options)
     return render(analyze(net, sizes=sizes, batch=batch), format, **options)
+
+
+def fit(
+    net: Net,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    batch: int | None = None,
+    training: bool = True,
+    precision: str | None = None,
+    optimizer: str | None = None,
+    device: str | None = None,
+) -> MemoryFit:
+    """What a training step takes in memory, or without `training` a call; on a `device`, whether it fits.
+
+    What is left out is as the net's recipe has it. Raises `RunError` for a word that nothing is called.
+    """
+    from netdsl.fitting.asked import asked
+    from netdsl.fitting.fit import fit
+
+    words = asked(net, training=training, batch=batch, precision=precision, optimizer=optimizer, device=device)
+    return fit(net, words, sizes).fit
 
 
 def draw(

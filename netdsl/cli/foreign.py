@@ -219,7 +219,7 @@ def _row(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     import netdsl.elaborate.terms as terms
     from netdsl.text import foreign
 
-    if "--optimizer" not in line.options:
+    if "--schedule" not in line.options:
         return None
     name = word.replace("-", "_")
     row = foreign.row(name)
@@ -282,6 +282,8 @@ def _device(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
         return None
     if "--device" not in line.options:
         return "nothing is trained by this command, which needs no device: leave it out"
+    if line.command == "report":
+        return "a card has its name there: write `--device 'RTX 4090'`"
     value = ",".join(values).strip("[]").lower()
     if value in ("mps", "tpu", "xpu", "hpu", "rocm", "xla"):
         return f"there is no `{value}` for netdsl: write `--device cuda` or `--device cpu`"
@@ -353,7 +355,7 @@ def _said(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
 
 def _elsewhere(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     """An option of `netdsl train` that another command is given."""
-    if "--optimizer" in line.options:
+    if "--schedule" in line.options:
         return None
     from netdsl.cli.train import ROWS
     from netdsl.text import foreign

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
+from netdsl.cli.fitting import add_fitting, fits
 from netdsl.cli.lesson import add_lesson, taught_report
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
@@ -19,7 +20,7 @@ from netdsl.cli.streams import coloured, print_json
 def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
-    parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
+    parser.add_argument("--batch", type=count, help="samples at a time (default: 1)")
     parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "html"), default="table")
     add_output(parser)
     parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
@@ -28,24 +29,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_lesson(parser)
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     add_sizing(parser)
+    add_fitting(parser)
 
 
 def run(given: Namespace) -> None:
     from netdsl.reports import render
 
+    given.said, given.batch = given.batch, given.batch or 1
     refuse_output(given)
     if given.sweep:
         swept(given)
         return
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
+    found = fits(opened, given)
     report = taught_report(opened.net, given) if given.backward else opened.report
     color = given.output is None and coloured(sys.stdout)
-    if given.format == "html":
+    if found:
+        text = found
+    elif given.format == "html":
         text = page_of(opened, given)
     else:
         text = render(report, given.format, others=opened.others, color=color, **shape)
-    text = below(text, opened, given)
+    text = found or below(text, opened, given)
     if given.output is not None or given.format == "html":
         written(text, opened, given)
     elif given.format == "json":

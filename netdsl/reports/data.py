@@ -38,6 +38,11 @@ def document(found: Report | NetDifference | Totals) -> dict[str, Any]:
     return plain
 
 
+def plain(value: object) -> Any:
+    """A record of records as plain dictionaries and lists."""
+    return _plain(value)
+
+
 def _plain(value: Any) -> Any:
     kind = type(value)
     if kind in SIMPLE:

@@ -47,6 +47,7 @@ READ = (
     "docs/drawing.md",
     "docs/sizes.md",
     "docs/lesson.md",
+    "docs/fitting.md",
     "docs/weights.md",
     "docs/tour.md",
     "docs/data.md",

@@ -53,11 +53,12 @@ ROOMS: dict[str, set[str]] = {
         "program",
         "rewriting",
     },
+    "fitting": {"base", "dims", "ops", "text", "graph", "recipe", "analysis", "analyzer"},
     "sizing": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer"},
-    "reports": {"base", "dims", "text", "analysis", "comparison", "sizing"},
+    "reports": {"base", "dims", "text", "analysis", "comparison", "fitting", "sizing"},
     "drawing": {"base", "dims", "ops", "graph", "analysis", "reports"},
     "page": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer", "reports", "drawing"},
-    "surface": {"dims", "text", "graph", "analyzer", "lesson", "program", "reports", "drawing", "page"},
+    "surface": {"dims", "text", "graph", "analyzer", "lesson", "program", "reports", "drawing", "fitting", "page"},
     "reference": {
         "dims",
         "ops",
@@ -88,6 +89,7 @@ ROOMS: dict[str, set[str]] = {
         "runtime",
         "reports",
         "sizing",
+        "fitting",
         "drawing",
         "page",
         "",
@@ -344,7 +346,7 @@ def test_modules_are_rooms_not_halls() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
 
 
-UNTYPED, SLACK = 0.035, 0.003
+UNTYPED, SLACK = 0.034, 0.003
 """The largest share of annotations that hold `Any`, and how far it may fall before this number has to follow."""
 
 

@@ -1,0 +1,48 @@
+"""Options of `report` about memory in training: what a step takes, and whether a card holds it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from netdsl.cli.opening import Opened
+
+
+def add_fitting(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "will it fit", "what PyTorch allocates; goes with --size, --batch, --depth, --expand"
+    )
+    group.add_argument("--training", action="store_true", help="memory of a training step, row by row, and its MACs")
+    group.add_argument(
+        "--precision", metavar="WORD", help="no, fp16 or bf16, as in a recipe (default: the recipe's with --training)"
+    )
+    group.add_argument(
+        "--optimizer", metavar="WORD", help="adamw or 'sgd(momentum=0.9)', with --training (default: the recipe's)"
+    )
+    group.add_argument(
+        "--device",
+        metavar="CARD",
+        help="a card such as 'H100 80GB': whether it fits, the largest batch, a time by roofline",
+    )
+
+
+def fits(opened: Opened, given: Namespace) -> str:
+    """The report that these options ask for; empty where none does."""
+    if not (given.training or given.precision or given.device or given.optimizer):
+        return ""
+    if given.format == "html":
+        given.parser.error("--format html is about the plain report: leave out what asks whether it fits")
+    if given.optimizer and not given.training:
+        given.parser.error("--optimizer is about training: say --training, too")
+    other = next((word for word in ("explain", "backward", "formulas") if getattr(given, word)), None)
+    if other is not None:
+        given.parser.error(f"--{other} is about the plain report: leave out what asks whether it fits")
+    from netdsl.fitting.asked import asked
+    from netdsl.fitting.fit import fit
+    from netdsl.reports import terminal_width
+    from netdsl.reports.fitting import render_fit
+
+    words = {name: getattr(given, name) for name in ("training", "precision", "optimizer", "device")}
+    words["batch"] = given.said
+    found = fit(opened.net, asked(opened.net, **words), given.size)
+    width = given.width if given.width is not None else terminal_width()
+    return render_fit(found, given.format, width=width, depth=given.depth, expand=given.expand)

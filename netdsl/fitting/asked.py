@@ -1,0 +1,100 @@
+"""What is asked about a fit: the words of the net's own recipe, with those given beside it in their place."""
+
+from __future__ import annotations
+
+import re
+
+from netdsl.base.errors import RunError
+from netdsl.base.slips import nearest
+from netdsl.fitting.cards import CARDS, CardSheet, find_cards
+from netdsl.fitting.fit import StepAsked
+from netdsl.graph import Net
+from netdsl.ops.base import RuleError, read_setting
+from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
+
+PRECISIONS = ("no", "fp16", "bf16")
+RATE = 0.1
+"""A learning rate for optimizers that need one, which changes no memory."""
+SETTING = re.compile(r"\s*(\w+)\s*=\s*([\w.+-]+)\s*")
+LONGEST = 60
+"""Letters of a word that a message shows."""
+
+
+def asked(
+    net: Net,
+    *,
+    training: bool = True,
+    batch: int | None = None,
+    precision: str | None = None,
+    optimizer: str | Optimizer | None = None,
+    device: str | None = None,
+) -> StepAsked:
+    """What a step shall be. Raises `RunError` for a word that nothing is called."""
+    recipe = net.recipe if training else None
+    own = recipe.settings if recipe is not None else {}
+    chosen = read_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    if chosen is None:
+        chosen = recipe.turns[0].optimizer if recipe is not None else OPTIMIZERS["adam"]()
+    return StepAsked(
+        batch=batch if batch is not None else own.get("batch", 1),
+        training=training,
+        precision=_one_of(precision or own.get("precision", "no"), PRECISIONS, "precision"),
+        optimizer=chosen,
+        card=None if device is None else read_card(device),
+        accumulate=own.get("accumulate", 1),
+        average=own.get("ema") is not None,
+    )
+
+
+def _unknown(word: str, known: tuple[str, ...], what: str) -> RunError:
+    near = nearest(word, known)
+    hint = f"did you mean `{near}`? " if near else ""
+    return RunError(f"no {what} is called `{word[:LONGEST]}`: {hint}there are {', '.join(known)}")
+
+
+def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
+    if word not in known:
+        raise _unknown(word, known, what)
+    return word
+
+
+def read_card(name: str) -> CardSheet:
+    """A card by its name, or by as much of it as no other begins with."""
+    found = find_cards(name)
+    if len(found) > 1:
+        raise RunError(f"`{name}` is more than one device: say {' or '.join(c.name for c in found)}")
+    if not found:
+        raise _unknown(name, tuple(c.name for c in CARDS), "device")
+    return found[0]
+
+
+def read_optimizer(text: str) -> Optimizer:
+    """`adamw`, or with settings `sgd(lr=0.1, momentum=0.9)`; a rate may be left out here."""
+    name, bracket, rest = text.strip().partition("(")
+    kind = OPTIMIZERS.get(_one_of(name.strip(), tuple(OPTIMIZERS), "optimizer"))
+    assert kind is not None
+    if bracket and not rest.endswith(")"):
+        raise RunError(f"`{text[:LONGEST]}` is no optimizer: write `{name}(momentum=0.9)`")
+    given = dict(_pair(text, part) for part in rest.removesuffix(")").split(",") if part.strip())
+    known = {field.name: field for field in kind.settings()}
+    try:
+        settings = {
+            word: read_setting(known[_one_of(word, tuple(known), f"setting of `{name}`")], value)
+            for word, value in given.items()
+        }
+        return kind(**({"lr": RATE} | settings))
+    except RuleError as error:
+        raise RunError(f"`{name}`: {error}") from None
+
+
+def _pair(text: str, part: str) -> tuple[str, object]:
+    found = SETTING.fullmatch(part)
+    if found is None:
+        raise RunError(f"`{text[:LONGEST]}` is no optimizer: its settings are such as `momentum=0.9`")
+    word, value = found.groups()
+    if value in ("true", "false"):
+        return word, value == "true"
+    try:
+        return word, float(value)
+    except ValueError:
+        raise RunError(f"`{word}` of `{text[:LONGEST]}` takes a number, not `{value[:LONGEST]}`") from None

@@ -1,0 +1,238 @@
+"""Whether a net fits: what a step of its training takes in memory, how many samples a card holds, how long a step is.
+
+What is reckoned is what the emitted PyTorch allocates under autograd, tensor by tensor. Workspaces inside kernels, gaps
+between tensors and what CUDA itself takes are not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from netdsl.analysis.report import Report
+from netdsl.analyzer import analyze, sizes_of
+from netdsl.base.collector import collector_paused
+from netdsl.base.record import keyed
+from netdsl.fitting.cards import RESERVE, CardSheet
+from netdsl.fitting.ledger import NOTHING, Growing, MemoryLedger, at_batch, plus
+from netdsl.fitting.roofline import Estimate, RowTime, estimate
+from netdsl.fitting.step import KeptMemory, LoadedModel, PartOfStep, StepManner
+from netdsl.graph import Net
+from netdsl.graph.begun import begun
+from netdsl.graph.phases import inference_graph, training_graph
+from netdsl.recipe.optimizers import Optimizer
+from netdsl.recipe.steering import steering_of
+
+
+class StepAsked(NamedTuple):
+    """What a step shall be, apart from the net."""
+
+    batch: int
+    training: bool
+    precision: str
+    optimizer: Optimizer
+    card: CardSheet | None = None
+    accumulate: int = 1
+    average: bool = False
+
+
+@keyed
+class RowFit:
+    """What one layer takes, or one block with all that is inside it."""
+
+    path: str
+    kept_bytes: int = 0
+    """Of what the forward pass made here: what is still there when it ends, for the backward pass or as an output."""
+    macs: int = 0
+    """Multiply-accumulates of the step."""
+    moved_bytes: int = 0
+    """Read and written, as if every operation went through memory."""
+    seconds: float | None = None
+    bound: str | None = None
+    """What takes the time: `compute` or `memory`."""
+
+
+@keyed
+class DeviceFit:
+    """On one card."""
+
+    name: str
+    memory_bytes: int
+    reserved_bytes: int
+    """Of these, left to CUDA and the kernels."""
+    fits: bool
+    largest_batch: int
+    seconds: float
+    """Of a step, by the roofline: an estimate from below."""
+    compute_seconds: float
+    """Of that, in rows that are bound by compute."""
+    rate: float
+    """Operations a second that it was reckoned with."""
+    bandwidth: float
+
+
+@keyed
+class MemoryFit:
+    """What a step takes; without `training` what a call of the net takes. Bytes are for the whole batch."""
+
+    training: bool
+    batch: int
+    precision: str
+    optimizer: str | None
+    accumulate: int
+    losses: tuple[str, ...]
+    """Without any the step goes from gradients of the outputs."""
+    parameter_bytes: int
+    buffer_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    average_bytes: int
+    batch_bytes: int
+    """Inputs and labels."""
+    kept_bytes: int
+    """What the forward pass leaves for the backward pass, outputs and losses included."""
+    peak_bytes: int
+    peak_phase: str
+    """`forward`, `backward` or `optimizer`."""
+    peak_at: str
+    """Path of the row; empty between the rows."""
+    forward_macs: int
+    step_macs: int
+    """Forward and backward."""
+    rows: tuple[RowFit, ...]
+    device: DeviceFit | None = None
+    guessed: tuple[str, ...] = ()
+    """Operations that no rule is known of: their operands and results are taken to be kept."""
+
+
+class FoundFit(NamedTuple):
+    """A fit with the report whose rows it has."""
+
+    fit: MemoryFit
+    report: Report
+
+
+@collector_paused()
+def fit(net: Net, asked: StepAsked, sizes: Mapping[str, int] | None = None) -> FoundFit:
+    """What a step of a net takes. Raises `NetError` for sizes that it cannot take."""
+    report = analyze(net, sizes=sizes, batch=asked.batch, training=asked.training)
+    at = sizes_of(net, sizes)
+    model, kept = simulated(net, at, asked)
+    return FoundFit(_fit(net, model, kept, report, asked), report)
+
+
+def simulated(net: Net, at: Mapping[str, int], asked: StepAsked) -> tuple[LoadedModel, list[KeptMemory]]:
+    """The model after one step, its account of memory with it."""
+    whole = begun(net) if asked.training else net
+    graph = training_graph(whole) if asked.training else inference_graph(whole)
+    manner = StepManner(
+        asked.optimizer, asked.precision != "no", asked.card is not None, asked.accumulate > 1, asked.average
+    )
+    model = LoadedModel(whole, graph, at, manner, asked.batch)
+    if not asked.training:
+        model.infer()
+        return model, []
+    recipe = net.recipe
+    if recipe is not None:
+        model.freeze(steering_of(recipe.settings).still(model.learned, 0))
+    model.remember()
+    turns = [PartOfStep(part.losses, part.moves) for part in recipe.turns] if recipe is not None else [PartOfStep(())]
+    return model, model.step(turns)
+
+
+def _fit(net: Net, model: LoadedModel, kept: Sequence[KeptMemory], report: Report, asked: StepAsked) -> MemoryFit:
+    ledger, batch = model.ledger, asked.batch
+    most = max(kept, key=lambda k: at_batch(k.size, batch), default=KeptMemory(NOTHING, {}))
+    peak = ledger.peak(batch)
+    seen = estimate(model.traffic, batch, asked.card, asked.precision) if asked.card else None
+    learned = sum(w.size[0] for w in model.learned.values())
+    slots = sum(s.size[0] for s in model.state)
+    average = learned if asked.average and asked.training else 0
+    weights = dict(model.net.weights())
+    recipe = net.recipe if asked.training else None
+    macs = {phase: _sum(model.traffic.macs, phase, batch) for phase in ("forward", "backward")}
+    fields = model.feed(model.net.fed)
+    return MemoryFit(
+        training=asked.training,
+        batch=batch,
+        precision=asked.precision,
+        optimizer=asked.optimizer.name if asked.training else None,
+        accumulate=asked.accumulate,
+        losses=tuple(t.name for turn in recipe.turns for t in turn.losses) if recipe is not None else (),
+        parameter_bytes=sum(w.elements * w.dtype.size for w in weights.values() if not w.buffer),
+        buffer_bytes=sum(w.elements * w.dtype.size for w in weights.values() if w.buffer),
+        gradient_bytes=learned if asked.training else 0,
+        optimizer_bytes=slots - average if asked.training else 0,
+        average_bytes=average,
+        batch_bytes=sum(at_batch(t.size, batch) for t in fields.values()),
+        kept_bytes=at_batch(most.size, batch),
+        peak_bytes=at_batch(peak.alive, batch),
+        peak_phase=peak.phase if peak.phase in ("backward", "optimizer") else "forward",
+        peak_at=peak.path,
+        forward_macs=macs["forward"],
+        step_macs=sum(macs.values()),
+        rows=tuple(_rows(report, model, most, seen, batch)),
+        device=_device(ledger, asked, seen),
+        guessed=tuple(sorted(model.guessed)),
+    )
+
+
+def _sum(found: Mapping[tuple[str, str], Growing], phase: str, batch: int) -> int:
+    return sum(at_batch(size, batch) for (own, _), size in found.items() if own == phase)
+
+
+def _rows(report: Report, model: LoadedModel, kept: KeptMemory, seen: Estimate | None, batch: int) -> list[RowFit]:
+    """Each row of the report; a block has the sum over the paths that begin with its own."""
+    traffic = model.traffic
+    counted = (kept.rows, _by_path(traffic.macs), _by_path(traffic.moved))
+    held, macs, moved = (_nested(found, batch) for found in counted)
+    found = []
+    for row in report.rows:
+        time = seen.row(row.path) if seen else RowTime(0.0, 0.0)
+        found.append(
+            RowFit(
+                path=row.path,
+                kept_bytes=held.get(row.path, 0),
+                macs=macs.get(row.path, 0),
+                moved_bytes=moved.get(row.path, 0),
+                seconds=time.seconds if seen else None,
+                bound=time.bound if seen else None,
+            )
+        )
+    return found
+
+
+def _by_path(found: Mapping[tuple[str, str], Growing]) -> dict[str, Growing]:
+    total: dict[str, Growing] = {}
+    for (_, path), size in found.items():
+        total[path] = plus(total.get(path, NOTHING), size)
+    return total
+
+
+def _nested(found: Mapping[str, Growing], batch: int) -> dict[str, int]:
+    """Numbers by path, those of inner paths with the outer ones."""
+    total: dict[str, int] = {}
+    for path, size in found.items():
+        parts = path.split(".")
+        for length in range(1, len(parts) + 1):
+            outer = ".".join(parts[:length])
+            total[outer] = total.get(outer, 0) + at_batch(size, batch)
+    return total
+
+
+def _device(ledger: MemoryLedger, asked: StepAsked, seen: Estimate | None) -> DeviceFit | None:
+    card = asked.card
+    if card is None or seen is None:
+        return None
+    room = card.memory - RESERVE
+    return DeviceFit(
+        name=card.name,
+        memory_bytes=card.memory,
+        reserved_bytes=RESERVE,
+        fits=at_batch(ledger.peak(asked.batch).alive, asked.batch) <= room,
+        largest_batch=ledger.largest_batch(room),
+        seconds=seen.total.seconds,
+        compute_seconds=seen.compute,
+        rate=card.rate(asked.precision),
+        bandwidth=card.bandwidth,
+    )

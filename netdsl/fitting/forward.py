@@ -1,0 +1,197 @@
+"""The forward pass of a graph, row by row, as PyTorch runs the source that is emitted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import netdsl.fitting.rules  # noqa: F401  (fills the table)
+from netdsl.analysis.drafts import Nesting
+from netdsl.analysis.known import AtSizes
+from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.fitting.ledger import NOTHING, Growing, plus, times
+from netdsl.fitting.rules.table import RULES, OpUse, count_of, product_of, width_of
+from netdsl.fitting.tape import FULL, GradTape, Lying, Recorded, Tensor
+from netdsl.graph import Block, Graph, Node, Recurrent, joined
+from netdsl.graph.loops import parted
+from netdsl.ops.base import Op
+from netdsl.ops.const import Const
+from netdsl.ops.value import Constant, FreeParam, WeightOf
+
+TensorsOf = dict[Value, Tensor]
+
+
+class ForwardPass:
+    """What is alive while a graph runs. `weights` are those of the model, by key."""
+
+    def __init__(self, tape: GradTape, sizes: Mapping[str, int], weights: Mapping[str, Tensor], phase: str) -> None:
+        self.tape = tape
+        self.known = AtSizes(sizes)
+        self.weights = weights
+        self.phase = phase
+        self.guessed: set[str] = set()
+        """Operations without a rule."""
+
+    def graph(self, graph: Graph, values: TensorsOf, place: Nesting, wanted: Iterable[Value] = ()) -> TensorsOf:
+        """Run the nodes on what comes in; the results that are `wanted`, outputs by default."""
+        ends = list(wanted) or [o.value for o in graph.outputs]
+        last = _last_uses(graph.nodes, ends)
+        for index, node in enumerate(graph.nodes):
+            self.tape.ledger.at(self.phase, place.of(node.name))
+            made = self.node(node, [self.value(values, v) for v in node.inputs], place)
+            values.update(zip(node.results, made, strict=False))
+            del made
+            for value in [v for v in (*node.inputs, *node.results) if last.get(v, index) <= index]:
+                values.pop(value, None)
+        return {v: self.value(values, v) for v in ends}
+
+    def value(self, values: TensorsOf, value: Value) -> Tensor:
+        return values[value]
+
+    def node(self, node: Node, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
+        if isinstance(node.op, Recurrent):
+            return self.recurrent(node, node.op, xs, place)
+        if isinstance(node.op, Block):
+            inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
+            values = dict(zip(node.op.body.inputs, xs, strict=True))
+            xs.clear()
+            found = self.graph(node.op.body, values, inside)
+            return [found[o.value] for o in node.op.body.outputs]
+        return self.layer(node, node.op, xs, place)
+
+    def layer(self, node: Node, op: Op, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
+        types = [self.plain(r.type) for r in node.results]
+        if isinstance(op, Constant):
+            return [Tensor(None, count_of(types[0]), width_of(types[0]), types[0].dtype.value == "float")]
+        owner = node.keyed or place.owner(node)
+        if isinstance(op, FreeParam | WeightOf):
+            return [self.weights[joined(owner, op.key) if isinstance(op, WeightOf) else owner]]
+        if isinstance(op, Const):
+            return [self.constant(node, owner, types[0])]
+        weights = {w.name: self.weights[joined(owner, w.name)] for w in node.weights()}
+        use = OpUse(self.tape, self.known.op(op).op, xs, weights, types)
+        self.multiply(use, place.of(node.name))
+        rule = RULES.get(type(op))
+        if rule is None:
+            self.guessed.add(op.name)
+            return [_guess(use, t) for t in types]
+        found = rule(use)
+        return [found] if isinstance(found, Tensor) else found
+
+    def multiply(self, use: OpUse[Op], path: str) -> None:
+        """Count multiply-accumulates: the gradient of each factor that learns takes as many again."""
+        op, tape = use.op, self.tape
+        try:
+            macs = op.macs()
+        except NotImplementedError:
+            return
+        if not macs:
+            return
+        many = product_of((macs, *use.types[0].folded)) * tape.scale
+        size = (0, many) if use.types[0].per_sample else (many, 0)
+        tape.traffic.multiply("forward", path, size)
+        if tape.records:
+            tape.traffic.multiply("backward", path, times(size, sum(_learning(use))))
+
+    def constant(self, node: Node, owner: str, type_: TensorType) -> Tensor:
+        """A tensor of the text: a buffer where its size is a number, else made at each call."""
+        kept = next((self.weights.get(joined(owner, w.name)) for w in self.known.node(node).kept), None)
+        if kept is not None:
+            return kept
+        return self.tape.unlearned(
+            Tensor(None, NOTHING, FULL), count_of(type_), width_of(type_), type_.dtype is DType.FLOAT
+        )
+
+    def plain(self, type_: TensorType) -> TensorType:
+        """A type with numbers for its symbols."""
+        return type_.at(self.known.sizes) if self.known.sizes else type_
+
+    # ------------------------------------------------------------ loops
+
+    def recurrent(self, node: Node, op: Recurrent, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
+        """One step is run, the last; what all others keep beside it stands in one lump."""
+        tape, ledger, parts = self.tape, self.tape.ledger, parted(op)
+        inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
+        steps = self.known.type(node.results[0].type).shape[0]
+        sequences, given = xs[: len(op.sequences)], xs[len(op.sequences) : len(op.sequences) + len(op.given)]
+        initial = iter(xs[len(op.sequences) + len(op.given) :])
+        xs.clear()
+        once: TensorsOf = dict(zip(op.given, given, strict=True))
+        once.update(self.graph(parts.before(op), once, inside, parts.kept))
+        ledger.at(self.phase, inside.path)
+        starts = [next(initial) if isinstance(s.initial, Value) else self.start(s.current) for s in op.states]
+        step, entry = self.enter(op, sequences, starts)
+        del starts, sequences, given
+        step.update({v: once[v] for v in parts.kept})
+        before, first, known = ledger.now, len(ledger.moments), set(tape.casts)
+        tape.scale *= steps
+        ends = list(dict.fromkeys([*(o.value for o in op.body.outputs), *(s.following for s in op.states)]))
+        made = self.graph(parts.within(op), step, inside, ends)
+        tape.scale //= steps
+        del step
+        ledger.at(self.phase, inside.path)
+        listed = {v: made[v] for v in dict.fromkeys(o.value for o in op.body.outputs)}
+        del made
+        before = plus(before, *(t.size for key, t in tape.casts.items() if key not in known))  # made once for all steps
+        others = times(_less(ledger.now, before), steps - 1)
+        ledger.lift(first, others)
+        lump = tape.bytes(others)
+        stacked = {v: self.stack(t, steps) for v, t in listed.items()}
+        del listed
+        saved = times(_less(_less(ledger.now, before), plus(others, *(t.size for t in stacked.values()))), steps - 1)
+        del lump
+        if entry is not None and tape.records:
+            entry.saved.append(tape.bytes((max(saved[0], 0), max(saved[1], 0))))
+        return [stacked[o.value] for o in op.body.outputs]
+
+    def start(self, state: Value) -> Tensor:
+        type_ = self.plain(state.type)
+        return self.tape.new(count_of(type_), width_of(type_), type_.dtype.value == "float")
+
+    def enter(
+        self, op: Recurrent, sequences: Sequence[Tensor], starts: Sequence[Tensor]
+    ) -> tuple[TensorsOf, Recorded | None]:
+        """What the first step sees, all of it leading back through one call: its gradients are joined at the end."""
+        types = [self.plain(v.type) for v in (*op.sequences, *(s.current for s in op.states))]
+        parts = [
+            Tensor(x.storage, count_of(t), x.width, x.real, Lying.CUT if i < len(sequences) else x.layout)
+            for i, (x, t) in enumerate(zip((*sequences, *starts), types, strict=True))
+        ]
+        self.tape.record([*sequences, *starts], parts, [])
+        entry = next((p.made for p in parts if p.made is not None), None)
+        return dict(zip((*op.sequences, *(s.current for s in op.states)), parts, strict=True)), entry
+
+    def stack(self, x: Tensor, steps: int) -> Tensor:
+        """One tensor of what the steps gave; gradients are parts of its own."""
+        if not x.real:
+            return self.tape.unlearned(x, times(x.count, steps), x.width)
+        result = self.tape.new(times(x.count, steps), x.width)
+        self.tape.record([x], [result], [])
+        if result.made is not None:
+            result.made.edges = [edge._replace(shares=True) for edge in result.made.edges]
+        return result
+
+
+def _learning(use: OpUse[Op]) -> list[bool]:
+    """Of both factors of a product, whether they learn."""
+    data = [x.learns for x in use.xs if x.real]
+    if use.weights:
+        return [any(data), any(w.learns for w in use.weights.values())]
+    return data if len(data) == 2 else [any(data)] * 2
+
+
+def _less(size: Growing, other: Growing) -> Growing:
+    return size[0] - other[0], size[1] - other[1]
+
+
+def _guess(use: OpUse[Op], type_: TensorType) -> Tensor:
+    """Of an operation without a rule: its operands and its result are kept."""
+    if type_.dtype.value != "float":
+        return use.tape.unlearned(use.x, count_of(type_), type_.dtype.size)
+    return use.tape.call(*use.xs, *use.trained(), count=count_of(type_), saves=use.xs, saves_result=True)
+
+
+def _last_uses(nodes: Sequence[Node], ends: Iterable[Value]) -> dict[Value, int]:
+    """The number of the node that reads each value last; beyond all for what is wanted at the end."""
+    found = {v: index for index, node in enumerate(nodes) for v in node.inputs}
+    found.update(dict.fromkeys(ends, len(nodes)))
+    return found

@@ -1,0 +1,209 @@
+"""Whether a net fits, as text: a table of its rows with what each keeps, and what a step takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
+from netdsl.analysis.report import Report, Row
+from netdsl.base.terminal import escaped, printable
+from netdsl.fitting.fit import FoundFit, MemoryFit, RowFit
+from netdsl.reports.data import as_json, laid_out, plain
+from netdsl.reports.folding import DrawnRow, lines
+from netdsl.reports.markdown import code, escape
+from netdsl.reports.table import wrap
+from netdsl.reports.text import NONE, opening, ports, shape_text, title
+
+LAYER = 34
+"""Letters of a layer that are shown."""
+PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "optimizer's step"}
+PRECISIONS = {"no": "float32", "fp16": "float16 by autocast", "bf16": "bfloat16 by autocast"}
+
+
+def render_fit(
+    found: FoundFit, format: str, *, width: int = 100, depth: int | None = None, expand: bool = False
+) -> str:
+    """A fit as text that ends in a newline: `table`, `markdown`, `csv` or `json`, which is the report's with it."""
+    fit, report = found
+    if format == "json":
+        return escaped(laid_out({**json.loads(as_json(report)), "fitting": plain(fit)})) + "\n"
+    if format == "csv":
+        return _csv(fit)
+    cells = [_cells(report, fit, line) for line in lines(report.rows, depth, expand)]
+    told = [*_facts(fit), *_device(fit)]
+    if format == "markdown":
+        return _markdown(report, fit, cells, told)
+    return _table(report, fit, cells, told, width)
+
+
+def _headings(fit: MemoryFit) -> list[str]:
+    kept = ["kept", "kept %"] if fit.training else []
+    times = ["time", "time %", "bound by"] if fit.device else []
+    return ["name", "layer", "out", "params", "MACs", *kept, *times]
+
+
+def _cells(report: Report, fit: MemoryFit, line: DrawnRow) -> list[str]:
+    """One row; copies that are drawn once are added up."""
+    row, own = line.row, _copies(report.rows, line)
+    rows = {found.path: found for found in fit.rows}
+    found = [rows[path] for path in own]
+    kept, macs = sum(f.kept_bytes for f in found), sum(f.macs for f in found)
+    name = line.tree + line.name
+    layer = line.layer if len(line.layer) <= LAYER else line.layer[: LAYER - 1] + "…"
+    cells = [name, layer, shape_text(row.outputs[0]) if row.outputs else NONE, _number(row.params, grouped)]
+    cells.append(_number(macs, scaled))
+    if fit.training:
+        cells += [_number(kept, byte_size), percent(kept, fit.kept_bytes) if kept else NONE]
+    return cells + (_times(fit, found) if fit.device else [])
+
+
+def _times(fit: MemoryFit, found: Sequence[RowFit]) -> list[str]:
+    assert fit.device is not None
+    seconds = sum(f.seconds or 0.0 for f in found)
+    share = f"{100 * seconds / fit.device.seconds:.1f}" if fit.device.seconds and seconds else NONE
+    return [_duration(seconds) if seconds else NONE, share, (found[0].bound or NONE) if found else NONE]
+
+
+def _copies(rows: Sequence[Row], line: DrawnRow) -> list[str]:
+    """The paths of the copies that a drawn row stands for."""
+    many = int(line.layer.rsplit(" × ", 1)[1]) if " × " in line.layer else 1
+    parent = line.row.path.rpartition(".")[0]
+    alike = [r.path for r in rows if r.depth == line.row.depth and r.path.rpartition(".")[0] == parent]
+    start = alike.index(line.row.path)
+    return alike[start : start + many]
+
+
+def _number(number: int | None, write: Callable[[int], str]) -> str:
+    return write(number) if number else NONE
+
+
+def _duration(seconds: float) -> str:
+    unit, many = next(((u, n) for u, n in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)) if seconds * n >= 1), ("ns", 1e9))
+    return f"{seconds * many:.3g} {unit}"
+
+
+# ---------------------------------------------------------------- sentences
+
+
+def _exact(number: int) -> str:
+    return f"{byte_size(number)} ({grouped(number)} bytes)"
+
+
+def _facts(fit: MemoryFit) -> Iterator[tuple[str, str]]:
+    yield "parameters", _exact(fit.parameter_bytes)
+    if fit.buffer_bytes:
+        yield "buffers", _exact(fit.buffer_bytes)
+    if fit.training:
+        yield "gradients", _exact(fit.gradient_bytes)
+        yield "optimizer", f"{_exact(fit.optimizer_bytes)} that {fit.optimizer} remembers"
+    if fit.average_bytes:
+        yield "average", f"{_exact(fit.average_bytes)} of the average that `ema` keeps"
+    yield "batch", f"{_exact(fit.batch_bytes)} of inputs"
+    if fit.training:
+        kept = "of activations that the forward pass keeps for the backward pass, outputs and losses among them"
+        yield "kept", f"{_exact(fit.kept_bytes)} {kept}"
+    yield "peak memory", f"{_exact(fit.peak_bytes)}{_where(fit)}"
+    yield "MACs", _macs(fit)
+    for name in fit.guessed:
+        yield "guess", f"what `{name}` keeps is not known: its operands and results are counted"
+
+
+def _where(fit: MemoryFit) -> str:
+    row = f", at `{fit.peak_at}`" if fit.peak_at else ""
+    if not fit.training:
+        return row
+    return f" in the {PHASES[fit.peak_phase]}{row}"
+
+
+def _macs(fit: MemoryFit) -> str:
+    if not fit.training:
+        return grouped(fit.forward_macs)
+    more = "the gradient of each factor that is learned takes as many again"
+    return f"{grouped(fit.step_macs)} of a step, {grouped(fit.forward_macs)} of them forward; {more}"
+
+
+def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
+    device = fit.device
+    if device is None:
+        return
+    verdict = "fits" if device.fits else "does not fit"
+    room = f"{byte_size(device.memory_bytes)}, of which {byte_size(device.reserved_bytes)} are left to CUDA and kernels"
+    yield device.name, f"{verdict} at batch {grouped(fit.batch)}: {room}"
+    most = grouped(device.largest_batch) if device.largest_batch else "none, not even a single sample"
+    yield "largest batch", most
+    share = percent(round(device.compute_seconds * 1e9), round(device.seconds * 1e9))
+    bounds = f"{share} % of it in rows bound by compute, the others by memory"
+    rate = f"{scaled(device.rate)}FLOP/s and {scaled(device.bandwidth)}B/s"
+    yield "time", f"{_duration(device.seconds)} at least, {bounds}: an estimate by the roofline at {rate}"
+
+
+def _says(fit: MemoryFit) -> str:
+    what = "a training step" if fit.training else "inference"
+    losses = "" if fit.losses or not fit.training else ", from gradients of the outputs, since there is no loss"
+    place = "on a CUDA device" if fit.device else "on a CPU"
+    more = f", gradients of {fit.accumulate} batches added up" if fit.accumulate > 1 else ""
+    kind = f"{what} at batch {grouped(fit.batch)} in {PRECISIONS[fit.precision]}"
+    return f"{kind}, as PyTorch allocates {place}{more}{losses}"
+
+
+# ---------------------------------------------------------------- forms
+
+
+def _table(
+    report: Report, fit: MemoryFit, cells: Sequence[Sequence[str]], told: Sequence[tuple[str, str]], width: int
+) -> str:
+    out = [
+        title(report),
+        *(part for t in (opening(report), ports(report), _at(report), _says(fit)) if t for part in wrap(t, width)),
+    ]
+    if cells:
+        out += ["", *_body(_headings(fit), cells)]
+    margin = max(len(heading) for heading, _ in told) + 2
+    out.append("")
+    for heading, sentence in told:
+        for index, part in enumerate(wrap(sentence, max(width - margin, 20))):
+            out.append(("" if index else heading).ljust(margin) + part)
+    return "\n".join(printable(line.rstrip()) for line in out) + "\n"
+
+
+def _body(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
+    left = {"name", "layer", "out", "bound by"}
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(c.ljust(w) if h in left else c.rjust(w) for c, w, h in zip(row, widths, headings, strict=True))
+
+    return [line(headings), rule, *map(line, cells), rule]
+
+
+def _at(report: Report) -> str:
+    return "at " + ", ".join(f"{s} = {n}" for s, n in report.at.items()) if report.at else ""
+
+
+def _markdown(report: Report, fit: MemoryFit, cells: Sequence[Sequence[str]], told: Sequence[tuple[str, str]]) -> str:
+    headings = _headings(fit)
+    out = [f"## {escape(title(report))}", "", escape(_says(fit)), ""]
+    if cells:
+        out += ["| " + " | ".join(headings) + " |", "|" + " --- |" * 3 + " ---: |" * (len(headings) - 3)]
+        out += ["| " + " | ".join([code(row[0]), code(row[1]), *map(escape, row[2:])]) + " |" for row in cells]
+        out.append("")
+    out += [f"- **{escape(heading)}**: {_prose(sentence)}" for heading, sentence in told]
+    return "\n".join(map(printable, out)) + "\n"
+
+
+def _prose(sentence: str) -> str:
+    return "`".join(part if index % 2 else escape(part) for index, part in enumerate(sentence.split("`")))
+
+
+def _csv(fit: MemoryFit) -> str:
+    import csv
+    from io import StringIO
+
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names: tuple[str, ...] = RowFit.__match_args__
+    writer.writerow(names)
+    writer.writerows([getattr(row, name) for name in names] for row in fit.rows)
+    return out.getvalue()

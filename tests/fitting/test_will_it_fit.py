@@ -1,0 +1,147 @@
+"""What `report --training` and `--device` say, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import netdsl
+from netdsl.base.errors import RunError
+from netdsl.fitting.cards import CARDS, RESERVE
+from netdsl.fitting.forward import RULES
+from netdsl.ops.base import REGISTRY
+from netdsl.ops.measure import Measure
+from netdsl.ops.value import Constant, FreeParam
+
+LENET = "specs/lenet.net"
+
+
+def reported(*words: str, code: int = 0) -> str:
+    """What the command says, on stdout where all is well."""
+    done = subprocess.run([sys.executable, "-m", "netdsl", "report", *words], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_the_recipe_is_the_default_and_words_stand_in_its_place() -> None:
+    net = netdsl.load(LENET)
+    own, other = netdsl.fit(net), netdsl.fit(net, batch=2, precision="bf16", optimizer="adamw")
+    assert (own.batch, own.precision, own.optimizer, own.losses) == (64, "no", "sgd", ("cross_entropy",))
+    assert (other.batch, other.precision, other.optimizer) == (2, "bf16", "adamw")
+    assert own.parameter_bytes == own.gradient_bytes == own.optimizer_bytes == 4 * 61_706
+    assert other.optimizer_bytes == 2 * 4 * 61_706 + 4 * 10, "and a step for each of ten weights"
+
+
+def test_products_of_a_step_are_those_of_its_gradients() -> None:
+    step = netdsl.fit(netdsl.load(LENET), batch=1)
+    first = next(row for row in step.rows if row.path == "conv1")
+    assert step.forward_macs == 416_520
+    assert first.macs == 2 * 117_600, "its input needs no gradient"
+    assert step.step_macs == 3 * 416_520 - 117_600 == sum(row.macs for row in step.rows)
+
+
+def test_the_largest_batch_is_where_one_more_does_not_fit() -> None:
+    net = netdsl.load("specs/unet.net", "UNetSame")
+    found = netdsl.fit(net, batch=1, device="T4")
+    assert found.device is not None
+    most = found.device.largest_batch
+    at, beyond = (netdsl.fit(net, batch=n, device="T4") for n in (most, most + 1))
+    room = next(card.memory for card in CARDS if card.name == "T4") - RESERVE
+    assert at.peak_bytes <= room < beyond.peak_bytes
+    assert at.device is not None
+    assert beyond.device is not None
+    assert (at.device.fits, beyond.device.fits) == (True, False)
+
+
+def test_nothing_fits_where_the_weights_do_not() -> None:
+    net = netdsl.load_text("net Wide { input x [200000]\n linear(50000)\n}")
+    found = netdsl.fit(net, batch=1, device="T4")
+    assert found.device is not None
+    assert (found.device.largest_batch, found.device.fits) == (0, False)
+
+
+def test_every_row_is_bound_by_what_takes_longer() -> None:
+    step = netdsl.fit(netdsl.load("specs/resnet.net", "ResNet50"), batch=32, device="V100 16GB")
+    assert step.device is not None
+    rows = {row.path: row for row in step.rows}
+    assert {row.bound for path, row in rows.items() if path.endswith("relu1")} == {"memory"}
+    assert any(row.bound == "compute" for row in step.rows)
+    outer = [row.seconds or 0.0 for row in step.rows if "." not in row.path]
+    assert 0 < sum(outer) <= step.device.seconds * 1.0001
+    assert step.device.seconds >= 2 * step.step_macs / 15.7e12
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"device": "H10 80GB"}, "no device is called `H10 80GB`: did you mean `H100 80GB`? there are K80"),
+        ({"device": "A100"}, "`A100` is more than one device: say A100 40GB or A100 80GB"),
+        ({"optimizer": "adamm"}, "no optimizer is called `adamm`: did you mean `adam`"),
+        ({"optimizer": "sgd(momentun=0.9)"}, "no setting of `sgd` is called `momentun`: did you mean `momentum`"),
+        ({"optimizer": "sgd(momentum=a)"}, "`momentum` of `sgd(momentum=a)` takes a number"),
+        ({"optimizer": "sgd(0.1)"}, "its settings are such as `momentum=0.9`"),
+        ({"optimizer": "sgd(lr=0.1"}, "is no optimizer"),
+        ({"optimizer": "adam(beta1=2)"}, "`adam`: "),
+        ({"precision": "bf6"}, "no precision is called `bf6`: did you mean `bf16`"),
+    ],
+)
+def test_words_that_nothing_is_called(words: dict[str, str], said: str) -> None:
+    with pytest.raises(RunError) as caught:
+        netdsl.fit(netdsl.load(LENET), **words)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+
+
+def test_cards_are_found_by_what_no_other_begins_with() -> None:
+    for card in CARDS:
+        found = netdsl.fit(netdsl.load(LENET), device=f"nvidia {card.name.lower()}").device
+        assert found is not None
+        assert found.name == card.name
+
+
+def test_the_command_in_each_format() -> None:
+    whole = json.loads(reported(LENET, "--training", "--device", "T4", "--format", "json"))
+    assert whole["net"] == "LeNet"
+    assert whole["fitting"]["device"]["name"] == "T4"
+    assert [row["path"] for row in whole["rows"]] == [row["path"] for row in whole["fitting"]["rows"]]
+    assert "| `conv1` |" in reported(LENET, "--training", "--format", "markdown")
+    assert reported(LENET, "--training", "--format", "csv").startswith("path,kept_bytes,macs,")
+
+
+def test_copies_that_are_drawn_once_are_added_up() -> None:
+    table = reported("specs/resnet.net", "--net", "ResNet50", "--training", "--batch", "1", "--depth", "2")
+    rows = netdsl.fit(netdsl.load("specs/resnet.net", "ResNet50"), batch=1).rows
+    many = sum(row.kept_bytes for row in rows if row.path in ("stage3.bottleneck2", "stage3.bottleneck3"))
+    assert many
+    assert "bottleneck2…" in table
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--optimizer", "adam"], "--optimizer is about training"),
+        (["--training", "--explain"], "--explain is about the plain report"),
+        (["--training", "--format", "html"], "--format html is about the plain report"),
+    ],
+)
+def test_combinations_that_mean_nothing(words: list[str], said: str) -> None:
+    assert said in reported(LENET, *words, code=2)
+
+
+def test_an_unknown_device_ends_the_command_with_a_line() -> None:
+    assert reported(LENET, "--device", "X9000", code=1).startswith("error: no device is called `X9000`: ")
+
+
+def test_nothing_heavy_is_imported() -> None:
+    text = (
+        "import sys, netdsl; netdsl.fit(netdsl.load('specs/lenet.net'), device='T4');"
+        "sys.exit(bool({'torch', 'numpy', 'onnx', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", text]).returncode == 0
+
+
+def test_every_operation_has_a_rule() -> None:
+    found = {op for op in REGISTRY.values() if not issubclass(op, Measure | Constant | FreeParam)}
+    assert {op.name for op in found - set(RULES)} == set()
