@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from netdsl.analysis.budgets import check_budgets
+from netdsl.analysis.budgets import hold_budgets
 from netdsl.analysis.columns import Tally
 from netdsl.analysis.counts import shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import KeptState, Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
-from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
+from netdsl.analysis.sizes import choose_sizes, named, no_symbol, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
 from netdsl.base.collector import collector_paused
 from netdsl.dims import Account, SizeTooComplex, charged
@@ -29,7 +29,7 @@ from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
 
-__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema", "survey"]
+__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "no_symbol", "report_schema", "survey"]
 
 
 @collector_paused()
@@ -57,6 +57,15 @@ def analyze(
         return _report(net, Walk(at, net.written, batch, training, explained, collector, listed))
 
 
+def check_budgets(net: Net, report: Report, collector: Collector) -> None:
+    """Report every budget of the net that its totals break: those of the report, or of the sizes that it names."""
+
+    def counting(sizes: Mapping[str, int], batch: int) -> Report:
+        return analyze(net, sizes=sizes, batch=batch, listed=False)
+
+    hold_budgets(net, report, collector, counting)
+
+
 def sizes_of(net: Net, given: Mapping[str, int] | None = None) -> dict[str, int]:
     """The numbers that a report of these `sizes` has for all symbols. Raises `NetError` as `analyze` does."""
     with bounded(net):
@@ -64,11 +73,11 @@ def sizes_of(net: Net, given: Mapping[str, int] | None = None) -> dict[str, int]
 
 
 @collector_paused()
-def survey(net: Net, collector: Collector) -> None:
+def survey(net: Net, collector: Collector, sizes: Mapping[str, int] | None = None) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
     with bounded(net):
         for graph in _graphs(net):
-            Walk(choose_sizes(net, {}), net.written, collector=collector).survey(graph)
+            Walk(choose_sizes(net, sizes or {}), net.written, collector=collector).survey(graph)
         warn_of_single_sizes(net, collector)
         size_rules(net)
 

@@ -242,26 +242,41 @@ def check_text(text: str, name: str = "text") -> list[Diagnostic]:
     return check_program(load_text(text, name))
 
 
-def check_program(program: Program) -> list[Diagnostic]:
-    """All diagnostics of a program, budgets and lost pixels included."""
+def check_program(program: Program, sizes: Mapping[str, int] | None = None) -> list[Diagnostic]:
+    """All diagnostics of a program, budgets and lost pixels included: at these `sizes`, of those that a net has."""
     program.check()
-    for net in program.built.values():
-        if net is not None and not program.collector.failed:
+    nets = [] if program.collector.failed else [*program.built.values()]
+    for net in nets:
+        if net is not None:
             try:
-                _examine(net, program.collector)
+                _examine(net, program.collector, {s: n for s, n in (sizes or {}).items() if s in net.symbols})
             except NetError as error:
                 program.collector.extend(error.diagnostics)
     return program.collector.sorted()
 
 
-def _examine(net: Net, collector: Collector) -> None:
+def require_symbols(programs: Sequence[Program], sizes: Mapping[str, int]) -> None:
+    """Raises `NetError` for a size of a symbol that no net of some checked programs has, where all could be built."""
+    built = [net for program in programs for net in program.built.values()]
+    nets = [net for net in built if net is not None]
+    if not nets or len(nets) < len(built):
+        return
+    symbols = list(dict.fromkeys(s for net in nets for s in net.symbols))
+    unknown = next((name for name in sizes if name not in symbols), None)
+    if unknown is not None:
+        from netdsl.analyzer import no_symbol
+
+        raise no_symbol(nets, unknown, symbols)
+
+
+def _examine(net: Net, collector: Collector, sizes: Mapping[str, int]) -> None:
     """What only the numbers of a net can show. Only a budget asks for all of them."""
     from netdsl.analyzer import analyze, check_budgets, survey
 
     if net.budgets:
-        check_budgets(net, analyze(net, collector=collector, listed=False), collector)
+        check_budgets(net, analyze(net, sizes=sizes, collector=collector, listed=False), collector)
     else:
-        survey(net, collector)
+        survey(net, collector, sizes)
 
 
 def row_shapes(source: Source) -> dict[int, str]:

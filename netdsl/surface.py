@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.dims.tensors import LARGEST
 from netdsl.graph import Net
-from netdsl.program import check_program, load_file
+from netdsl.program import check_program, load_file, require_symbols
 from netdsl.program import load_text as program_from_text
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
@@ -32,9 +32,15 @@ def load_text(text: str, net: str | None = None, name: str = "text", **settings:
     return program_from_text(text, name, _written(settings)).net(net, trained=False)
 
 
-def check(path: str | os.PathLike[str]) -> list[Diagnostic]:
-    """Everything there is to say about a file: errors and warnings of all its nets, budgets included."""
-    return check_program(load_file(path))
+def check(path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = None) -> list[Diagnostic]:
+    """Everything there is to say about a file: errors and warnings of all its nets, budgets included.
+
+    `sizes` are judged, too: of each net for the symbols that it has. `NetError` for a symbol that none of them has.
+    """
+    program = load_file(path)
+    found = check_program(program, sizes)
+    require_symbols([program], sizes or {})
+    return found
 
 
 def report(

@@ -11,8 +11,11 @@ from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
 from netdsl.graph import Budget, Net
 from netdsl.text import syntax
-from netdsl.text.diagnostics import Collector, did_you_mean
+from netdsl.text.diagnostics import Collector, NetError, did_you_mean
 from netdsl.text.source import Span
+
+BATCH = "batch"
+"""What the number of samples is called behind `at`."""
 
 MOST_BITS = 4096
 """Numbers in a condition stay below this size, so that no power takes for ever."""
@@ -42,18 +45,54 @@ def budget_values(report: Report) -> dict[str, Any]:
     return {word: value for word, value in found.items() if value is not None}
 
 
-def check_budgets(net: Net, report: Report, collector: Collector) -> None:
-    """Report every budget of the net that its totals break, at the budget's line, with the actual numbers."""
-    values = budget_values(report)
+Counting = Callable[[Mapping[str, int], int], Report]
+"""What counts the net at some sizes and a batch. Raises `NetError` for sizes that the net cannot take."""
+
+
+def hold_budgets(net: Net, report: Report, collector: Collector, counting: Counting) -> None:
+    """Report every budget of the net that its totals break, at the budget's line, with the actual numbers.
+
+    Those that say at which sizes are counted at these, the others are held against the report.
+    """
+    known: dict[tuple[tuple[str, int], ...], Report | None] = {(): report}
     for budget in net.budgets:
-        condition, known = net.written.expressions[budget.condition], {**values, **budget.scope}
-        try:
-            holds = evaluate(condition, known)
-        except BudgetError as error:
-            collector.report(error.code, str(error), error.span, help=error.help)
-            continue
-        if not holds:
-            _broken(budget, condition, values, report, collector)
+        key = tuple(sorted(budget.at.items()))
+        if key not in known:
+            known[key] = _counted(net, budget, collector, counting)
+        found = known[key]
+        if found is not None:
+            _hold(net, budget, found, collector)
+
+
+def _counted(net: Net, budget: Budget, collector: Collector, counting: Counting) -> Report | None:
+    """The report of a budget's own sizes; None, and a mistake at them, where the net cannot be counted there."""
+    assert budget.placed is not None
+    sizes = {name: size for name, size in budget.at.items() if name != BATCH or BATCH in net.symbols}
+    unknown = next((name for name in sizes if name not in net.symbols), None)
+    if unknown is not None:
+        names = [*net.symbols, BATCH]
+        help = did_you_mean(unknown, names) or f"`at` gives numbers to {', '.join(names)}"
+        collector.report("unknown-name", f"`{net.name}` has no size called `{unknown}`", budget.placed, help=help)
+        return None
+    try:
+        return counting(sizes, 1 if BATCH in net.symbols else budget.at.get(BATCH, 1))
+    except NetError as error:
+        for found in error.diagnostics:
+            labels = [label for label in found.labels if label.text]
+            collector.report(found.code, found.message, budget.placed, *labels, notes=found.notes, help=found.help)
+        return None
+
+
+def _hold(net: Net, budget: Budget, report: Report, collector: Collector) -> None:
+    values = budget_values(report)
+    condition, known = net.written.expressions[budget.condition], {**values, **budget.scope}
+    try:
+        holds = evaluate(condition, known)
+    except BudgetError as error:
+        collector.report(error.code, str(error), error.span, help=error.help)
+        return
+    if not holds:
+        _broken(budget, condition, values, report, collector)
 
 
 def _broken(
@@ -64,8 +103,10 @@ def _broken(
     text = budget.condition.text.strip()
     said = budget.message or f"`{text}` does not hold" + (f": {actual}" if actual else "")
     notes = [actual] if budget.message and actual else []
-    if report.at:
-        notes.append("at " + ", ".join(f"{symbol} = {size}" for symbol, size in report.at.items()))
+    batch = [f"batch = {report.batch}"] if report.batch != 1 else []
+    at = [*(f"{symbol} = {size}" for symbol, size in report.at.items()), *batch]
+    if at:
+        notes.append("at " + ", ".join(at))
     if report.not_counted:
         notes.append("not everything is counted, so the real numbers are higher")
     collector.report("assertion-failed", said, budget.condition, notes=notes)

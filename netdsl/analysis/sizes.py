@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import and_
 from typing import Any
 
 from netdsl import dims
 from netdsl.analysis.report import Congruence, Demand, SizeRule
-from netdsl.dims import SizeSet, Verdict, compare, solve
+from netdsl.dims import SizeSet, SizeTooComplex, Verdict, compare, solve
 from netdsl.dims.tensors import MOST
 from netdsl.graph import Net
 from netdsl.ops.fields import is_int, shown
@@ -28,7 +28,7 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
     symbols = net.symbols
     for name in given:
         if name not in symbols:
-            raise refused(net, f"`{net.name}` has no size called `{name}`", _known(name, symbols))
+            raise no_symbol([net], name, symbols)
     for name, size in given.items():
         if not is_int(size) or not 1 <= size <= MOST:
             raise refused(net, f"`{name}` is a whole number from 1 to {MOST:,}, not {named(size)}", None)
@@ -45,10 +45,18 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
     return {symbol: chosen[symbol] for symbol in symbols}
 
 
-def _known(name: str, symbols: tuple[str, ...]) -> str:
-    if not symbols:
-        return "its sizes are all fixed numbers"
-    return did_you_mean(name, symbols) or "it has " + ", ".join(symbols)
+def no_symbol(nets: Sequence[Net], name: str, symbols: Sequence[str]) -> NetError:
+    """What is raised for a name that none of the symbols of some nets has."""
+    alone = len(nets) == 1
+    who, its, has = (
+        (f"`{nets[0].name}` has no", "its", "it has") if alone else ("no net here has a", "their", "they have")
+    )
+    help = (
+        did_you_mean(name, symbols) or f"{has} {', '.join(symbols)}"
+        if symbols
+        else f"{its} sizes are all fixed numbers"
+    )
+    return refused(nets[0], f"{who} size called `{name}`", help)
 
 
 def _impossible(net: Net, given: Mapping[str, int]) -> NetError:
@@ -57,10 +65,34 @@ def _impossible(net: Net, given: Mapping[str, int]) -> NetError:
     failing = next((d for d in net.domain.demands if not d.condition.at(sizes)), None)
     involved = [s for s in given if failing is None or s in failing.condition.symbols]
     shown = ", ".join(f"{s} = {given[s]}" for s in involved)
-    says = "; ".join(f"{s}: {net.domain.sizes(s).describe(s)}" for s in involved)
+    says = "; ".join(_possible(net, s, given) for s in involved)
     source = failing.source if failing is not None else None
     labels = [Label(source.span, source.message)] if source is not None else []
     return refused(net, f"`{net.name}` cannot take {shown}", says, labels)
+
+
+def _possible(net: Net, symbol: str, given: Mapping[str, int]) -> str:
+    """What a symbol can be, and which of that is nearest; beside the others where it fails with these alone."""
+    every, size = net.domain.sizes(symbol), given[symbol]
+    if size in every:
+        return _beside(net, symbol, {s: n for s, n in given.items() if s != symbol}, every)
+    below, above = (every & SizeSet.between(1, size)).maximum, every.smallest_from(size)
+    near = [str(n) for n in (below, above) if n is not None] if every.modulus > 1 and not every.finite else []
+    nearest = f" (nearest: {' and '.join(near)})" if near else ""
+    return f"{symbol}: {every.describe(symbol)}{nearest}"
+
+
+def _beside(net: Net, symbol: str, others: Mapping[str, int], every: SizeSet) -> str:
+    """What a symbol can be where others have numbers; all that it can be where that is too intricate."""
+    domain = net.domain.copy()
+    try:
+        verdicts = [domain.demand(compare("==", domain.declare(s), n), None) for s, n in others.items()]
+        if verdicts and Verdict.NEVER not in verdicts:
+            numbers = ", ".join(f"{s} = {n}" for s, n in others.items())
+            return f"{symbol}: {domain.sizes(symbol).describe(symbol)} beside {numbers}"
+    except SizeTooComplex:
+        pass
+    return f"{symbol}: {every.describe(symbol)}"
 
 
 def named(value: Any) -> str:

@@ -9,14 +9,24 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from netdsl.cli.options import sizes
 from netdsl.cli.streams import coloured, print_json
 from netdsl.text.diagnostics import Diagnostic, NetError, Severity
+
+if TYPE_CHECKING:
+    from netdsl.program import Program
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="`.net` files or folders, or `-`")
+    parser.add_argument(
+        "--size", metavar="H=224,W=224", type=sizes, default={},
+        help="judge these sizes, too: of each net those that it has",
+    )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -24,27 +34,59 @@ def run(given: Namespace) -> int:
     from netdsl.cli.specs import files_of
     from netdsl.reports.plain import render, to_json
 
-    said = [(file, diagnose(file)) for file in files_of(given.files)]
-    found = [d for _, diagnostics in said for d in diagnostics]
+    checked = [Checked(file, given.size) for file in files_of(given.files)]
+    found = [d for one in checked for d in one.found]
+    found += _unknown([one.program for one in checked if one.program is not None], given.size)
     errors = sum(d.severity is Severity.ERROR for d in found)
     if given.format == "json":
         print_json(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         if found:
             print(render(found, color=coloured(sys.stdout)), end="\n\n")
-        print(_summary(len(said), errors, len(found) - errors))
+        judged = sum(one.judged(given.size) for one in checked)
+        print(_summary(len(checked), errors, len(found) - errors) + _at(given.size, judged))
     return 1 if errors else 0
 
 
-def diagnose(path: Path) -> list[Diagnostic]:
-    """All diagnostics of one file."""
-    from netdsl.cli.specs import program_of
-    from netdsl.program import check_program
+class Checked:
+    """One file with all its diagnostics, at sizes that are asked for."""
+
+    def __init__(self, path: Path, sizes: Mapping[str, int]) -> None:
+        from netdsl.cli.specs import program_of
+        from netdsl.program import check_program
+
+        self.program: Program | None = None
+        try:
+            self.program = program_of(path)
+            self.found = check_program(self.program, sizes)
+        except NetError as error:
+            self.found = error.diagnostics
+
+    def judged(self, sizes: Mapping[str, int]) -> int:
+        """How many of its nets have all of these sizes."""
+        nets = self.program.built.values() if self.program is not None else ()
+        return sum(net is not None and set(sizes) <= set(net.symbols) for net in nets)
+
+
+def _unknown(programs: Sequence[Program], sizes: Mapping[str, int]) -> list[Diagnostic]:
+    """What is said of a size that no net has."""
+    if not sizes:
+        return []
+    from netdsl.program import require_symbols
 
     try:
-        return check_program(program_of(path))
+        require_symbols(programs, sizes)
     except NetError as error:
         return error.diagnostics
+    return []
+
+
+def _at(sizes: Mapping[str, int], judged: int) -> str:
+    """Behind the summary: at which sizes was judged, and how many nets have them."""
+    if not judged or not sizes:
+        return ""
+    nets = "1 net has" if judged == 1 else f"{judged} nets have"
+    return f"; {nets} the sizes {', '.join(f'{s} = {n}' for s, n in sizes.items())}"
 
 
 def _summary(files: int, errors: int, warnings: int) -> str:

@@ -10,6 +10,7 @@ import netdsl.elaborate.phases as phases
 from netdsl.analysis.columns import budget_words
 from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
+from netdsl.elaborate.budgeted import refuse_sizes, sizes_of
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import find_layer, unknown_name, unmeant
@@ -168,8 +169,11 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         values = {
             n: b.value for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)
         }
-        budgets.append(Budget(site.context.written.note(row.condition), row.message, values))
+        sizes, placed = sizes_of(site, row) if row.at else ({}, None)
+        budgets.append(Budget(site.context.written.note(row.condition), row.message, values, sizes, placed))
         return
+    if row.at:
+        refuse_sizes(site, row)
     for name in unmeant(site, row.condition):
         _foreign_total(site, name)
         unknown_name(site, name, words, arrows_only=True)

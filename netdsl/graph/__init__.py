@@ -217,6 +217,10 @@ class Budget:
     message: str | None
     scope: dict[str, Any]
     """Compile-time values that the condition may use."""
+    at: dict[str, int] = anew(factory=dict)
+    """The sizes at which it is counted, and the `batch`; those that are not said are the report's own."""
+    placed: Span | None = None
+    """Where these stand; None for a budget that is counted at the sizes of the report."""
 
 
 @record

@@ -24,6 +24,11 @@ from netdsl.text.tokens import (
     Token,
 )
 
+CONDITION_ENDS = frozenset(("NAME", "NUMBER", "TRUE", "FALSE", "RPAR", "RSQB"))
+CONDITION = 200
+"""Words of an `assert`, as far as it can be told from other rows."""
+HEADS = frozenset((ROW_END, "LBRACE", "RBRACE", "ASSERT"))
+
 
 class OpenBracket:
     """An open bracket, the `index`-th token; `depth` counts what encloses the present place, from `base` on."""
@@ -65,6 +70,8 @@ class TokenStream:
             kind = self.kind_beside(kind, start)
         if text == "of" and self.names_recipe():
             kind = "OF"
+        elif text == "at" and self.promises():
+            kind = "AT"
         elif kind == "LBRACE" and self.begins_part():
             self.tokens[-2].kind = "PART"
         top = self.frames[-1]
@@ -126,6 +133,13 @@ class TokenStream:
         """Whether the words so far are `train small`: what follows may be the `of` before the net."""
         before = self.tokens[-2:]
         return len(before) == 2 and before[0].kind == "TRAIN" and before[1].kind in ("NAME", *SOFT)
+
+    def promises(self) -> bool:
+        """Whether the row so far is `assert` with a whole condition: what follows may be the sizes that it is for."""
+        if not self.tokens or self.tokens[-1].kind not in CONDITION_ENDS or self.frames[-1].kind != "LBRACE":
+            return False
+        nearest = next((t for t in reversed(self.tokens[-CONDITION:]) if t.kind in HEADS), None)
+        return nearest is not None and nearest.kind == "ASSERT"
 
     def heads_row(self) -> bool:
         """Whether the word before this place begins a row of a body; in a recipe all words are names."""

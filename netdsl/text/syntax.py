@@ -273,6 +273,7 @@ class AssertRow:
     span: Span
     condition: Expr
     message: str | None
+    at: tuple[SizedSymbol, ...] = ()  # of a budget: where it is counted
 
 
 @record

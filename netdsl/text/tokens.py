@@ -151,6 +151,8 @@ def master(tables: Tables) -> re.Pattern[str]:
 
 def character_help(text: str, line: str = "", at: int = 0) -> str | None:
     """What is said of a sign that is none here, `at` a place of its line."""
+    if text == "@" and line.lstrip().startswith("assert"):
+        return "sizes stand behind `at`, as in `assert macs < 300M at H = 224, W = 224`"
     if text == "@" and (product := re.search(r"([\w.]+)\s*$", line[:at])):
         factor = re.match(r"\s*([\w.]+?)(?:\.(?:T|mT|t\(\)))?(?![\w.(])", line[at + 1 :])
         if factor is not None:

@@ -150,6 +150,13 @@ class TreeBuilder:
     def assert_(self, span: Span, condition: Expr, message: Token | None) -> syntax.AssertRow:
         return syntax.AssertRow(span, condition, unquote(message.text) if message else None)
 
+    def sized_assert(
+        self, span: Span, condition: Expr, at: Token, *rest: syntax.SizedSymbol | Token | None
+    ) -> syntax.AssertRow:
+        *sizes, message = rest
+        text = unquote(message.text) if isinstance(message, Token) else None
+        return syntax.AssertRow(span, condition, text, tuple(s for s in sizes if isinstance(s, syntax.SizedSymbol)))
+
     def for_(self, span: Span, target: tuple[syntax.LoopNames, ...], items: Expr, body: syntax.Body) -> syntax.ForRow:
         return syntax.ForRow(span, target, items, body)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from netdsl.analysis.budgets import budget_values, check_budgets, evaluate
+from netdsl.analysis.budgets import budget_values, evaluate
 from netdsl.analysis.dropped import find_loss, nearest_sizes
 from netdsl.analysis.memory import Timeline
 from netdsl.analysis.receptive import NOTHING, PIXEL, AxisField, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
-from netdsl.analyzer import analyze
+from netdsl.analyzer import analyze, check_budgets
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Budget, Graph, Net, Node, Output, Recurrent, State, result_types
 from netdsl.ops import REGISTRY

@@ -47,7 +47,7 @@ def rules() -> tuple[dict[str, list[Sequence[Any]]], dict[str, str]]:
     for rule in made.rules:
         found.setdefault(rule.origin.name, []).append(rule.expansion)
     fixed = {t.name: t.pattern.value for t in made.terminals if t.pattern.type == "str"}
-    return found, {**fixed, "_NL": "\n", "CLAIM": "[", "KIND": "int", "OF": "of", "PART": "part"}
+    return found, {**fixed, "_NL": "\n", "CLAIM": "[", "KIND": "int", "OF": "of", "PART": "part", "AT": "at"}
 
 
 @cache

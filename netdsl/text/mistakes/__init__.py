@@ -74,6 +74,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     bodies.comment_sign,
     elsewhere.slices,
     elsewhere.counted,
+    conditions.sizes_of,
     loops.loop_head,
     loops.each_row,
     bodies.ellipsis,

@@ -72,6 +72,26 @@ def _remainder(sign: str, found: re.Match[str]) -> str:
     return f"{before}{whole} {sign.replace(chr(92) + '1', number)}"
 
 
+SIZED = re.compile(r"(?:.*?[\w)\]]\s+)(at|for|when|with)\b\s*\(?\s*(.*)")
+SIZE = re.compile(r"([A-Za-z_]\w*)\s*(?:==?|:|is)\s*(\w+)|(\d+)")
+
+
+def sizes_of(m: Mistake) -> Diagnostic | None:
+    """`assert macs < 1G at (H = 224)`, `at H == 224`, `at H=224 W=224`, `for H = 224`, `at 224`."""
+    if m.head.kind != "ASSERT":
+        return None
+    row = m.source.text[m.head.end :].partition("\n")[0].partition("#")[0].rstrip()
+    found = SIZED.fullmatch(row)
+    sizes = SIZE.findall(found[2].split('"')[0]) if found else []
+    if found is None or not sizes or m.token.start < m.head.end + found.start(1):
+        return None
+    alone = all(number for _, _, number in sizes)
+    each = ", ".join(f"{name or 'HWD'[min(i, 2)]} = {size or number}" for i, (name, size, number) in enumerate(sizes))
+    condition = row[: found.start(1)].strip()
+    message = "the sizes of a budget have names" if alone else "sizes stand behind `at`, each as `NAME = number`"
+    return m.say("unexpected-token", message, help=f"write `assert {condition} at {each}`")
+
+
 def message_of(m: Mistake) -> Diagnostic | None:
     """`assert H > 3 "small"`, `assert H > 3: "small"`, `assert H > 3, small`."""
     if m.head.kind != "ASSERT" or m.value_wanted or m.last is None or m.token.opener is not m.head.opener:

@@ -356,6 +356,7 @@ NAMED = {
     "BLOCK": "as in `block residual(c) { … }`",
     "TRAIN": "the net to train: `train LeNet { … }`",
     "OF": "the net to train: `train small of LeNet { … }`",
+    "AT": "as in `assert macs < 300M at H = 224, W = 224`",
     "LET": "as in `let width = 64`",
     "FOR": "as in `for i in range(3) { … }`",
     "SHARED": "as in `shared tower: conv(64, 3)`",
