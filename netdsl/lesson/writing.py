@@ -84,13 +84,18 @@ def _write(expr: Formula) -> tuple[str, int]:
         case Factors():
             return _product(expr), PRODUCT
         case MatrixProduct():
-            return f"{_inside(expr.left, PRODUCT)} · {_inside(expr.right, PRODUCT)}", PRODUCT
+            return " · ".join(_matrix(part) for part in (expr.left, expr.right)), PRODUCT
         case Quotient():
             return _quotient(expr), PRODUCT
         case Raised():
             return _power(expr), TIGHT
         case _:
             return _further(expr)
+
+
+def _matrix(part: Formula) -> str:
+    """A factor of a product of matrices; what is multiplied element by element in brackets."""
+    return _inside(part, TIGHT if isinstance(part, Factors | Quotient) else PRODUCT)
 
 
 def _further(expr: Formula) -> tuple[str, int]:
@@ -172,7 +177,8 @@ def _product(expr: Factors) -> str:
         before = expr.factors[place - 1]
         dotted = _plain(before) or _plain(factor)
         sign = "" if not place else " · " if isinstance(before, ElementAt) else "·" if dotted else " ∘ "
-        text += sign + _inside(factor, TIGHT if isinstance(factor, Quotient | SizeOf) and place else PRODUCT)
+        tight = isinstance(factor, MatrixProduct) or (isinstance(factor, Quotient | SizeOf) and place)
+        text += sign + _inside(factor, TIGHT if tight else PRODUCT)
     return text
 
 
@@ -205,7 +211,7 @@ def _power(expr: Raised) -> str:
 
 def _called(expr: Applied) -> str:
     if " " in expr.function:
-        return f"{expr.function} of {', '.join(map(written, expr.arguments))}"
+        return f"{expr.function} of {', '.join(_inside(part, TIGHT) for part in expr.arguments)}"
     if expr.function == "√":
         return f"√{_inside(expr.arguments[0], TIGHT)}"
     if expr.function == "|":

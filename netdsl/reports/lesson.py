@@ -253,7 +253,7 @@ class LessonPage:
         sources = [text for text in lecture.where if " of `" in text]
         yield from self.broken(", ".join(sources), inside, DIM) if sources else ()
         where = [text for text in lecture.where if text not in sources]
-        yield from self.broken(f"with {'; '.join(where)}", inside, DIM) if where else ()
+        yield from self.definitions(where, inside)
         yield from self.block(lecture.steps, inside)
         margin = max((len(left_side(g)) for g in joined(lecture.gives)), default=0)
         for gradient in joined(lecture.gives):
@@ -261,6 +261,17 @@ class LessonPage:
         for note in lecture.notes:
             yield from self.broken(note, inside, YELLOW if note.startswith("stop") else DIM)
         yield from self.picture(lecture.picture, inside)
+
+    def definitions(self, where: Sequence[str], inside: int) -> Iterator[str]:
+        """What letters stand for: in one line where that has room, else a line each."""
+        together = f"with {'; '.join(where)}"
+        if where and len(together) + inside <= self.width:
+            yield self.paint(" " * inside + together, DIM)
+            return
+        for number, text in enumerate(where):
+            for place, part in enumerate(wrap_formula(text, max(self.width - inside - 7, LEAST))):
+                head = "with " if not number and not place else "       " if place else "     "
+                yield self.paint(" " * inside + head + part, DIM)
 
     def gradient(self, gradient: Gradient, inside: int, margin: int) -> Iterator[str]:
         left = f"{' ' * inside}{left_side(gradient).ljust(margin)} = "
