@@ -62,7 +62,7 @@ def _texts(wires: Iterable[Wire], every: bool) -> dict[Wire, str]:
 
 
 def _box(piece: Piece, made: Card, rect: Rect, most: int) -> PictureBox:
-    paths = tuple(row.path for row in piece.rows) or (piece.path,)
+    paths = (*(row.path for row in piece.rows), *piece.others) or (piece.path,)
     parent = piece.parent.path if piece.parent is not None else ""
     shade = 0 if piece.opened else heat(piece, most)
     return PictureBox(

@@ -19,6 +19,8 @@ class Piece:
     """What stands under the title."""
     rows: list[Row] = anew(factory=list)
     """The rows that it stands for, in the order in which they run; of a block its own row."""
+    others: list[str] = anew(factory=list)
+    """The paths of the rows of further copies of it."""
     copies: int = 1
     """How many equal ones stand one after the other here."""
     steps: int = 1

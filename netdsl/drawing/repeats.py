@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netdsl.analysis.report import Row
-from netdsl.base.record import entity
+from netdsl.base.record import anew, entity
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node
 from netdsl.reports.folding import SUMS, named_from_to
@@ -18,6 +18,8 @@ class Copies:
     first: Node
     last: Node
     copies: int = 1
+    others: list[Node] = anew(factory=list)
+    """All but the first."""
 
     @property
     def name(self) -> str:
@@ -35,6 +37,7 @@ def runs(
             yield Copies(node, node)
         elif open_ is not None and not expand and _goes_on(open_, node, rows, uses):
             open_.last, open_.copies = node, open_.copies + 1
+            open_.others.append(node)
         else:
             if open_ is not None:
                 yield open_

@@ -10,6 +10,7 @@ from netdsl.analysis.counts import shape_at
 from netdsl.analysis.report import Report, Row, Shape
 from netdsl.base.errors import RunError
 from netdsl.dims.tensors import Value
+from netdsl.drawing.chains import fold_chains
 from netdsl.drawing.features import axis_behind, axis_of_input, channels_of
 from netdsl.drawing.pieces import Piece, Sketch, Wire
 from netdsl.drawing.repeats import Copies, runs
@@ -21,8 +22,10 @@ from netdsl.ops.base import Op
 from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import BatchAxis
 
-MOST = 600
-"""Boxes of one picture."""
+MOST, MANY = 600, 20_000
+"""Boxes of one picture, and of one before equal ones in a row are drawn as one."""
+TOGETHER = 12
+"""Rows that one box stands for at most."""
 
 
 class Outlet(NamedTuple):
@@ -84,16 +87,23 @@ class _Sketcher:
             end = self.add(Piece("output", output.name, output.name))
             self.wire(sources, output.value, end)
             self.measure(end, [sources[v] for v in (output.value,) if v in sources])
+        if not self.expand:
+            fold_chains(self.made)
+        self.bound(MOST)
         return self.made
 
     def add(self, part: Piece) -> Piece:
         self.made.pieces.append(part)
-        if len(self.made.pieces) > MOST:
+        self.bound(MANY)
+        return part
+
+    def bound(self, most: int) -> None:
+        """Raises `TooManyBoxes` beyond a number of them."""
+        if len(self.made.pieces) > most:
             raise TooManyBoxes(
                 f"the picture of {self.whole.name} would have more than {MOST} boxes: fold blocks by a smaller "
                 "--depth, or put rows of the text into blocks"
             )
-        return part
 
     def entry(self, kind: str, value: Value, parent: Piece | None) -> Outlet:
         """An input or a state as a part of its own."""
@@ -129,7 +139,7 @@ class _Sketcher:
             if node not in rows:
                 self.unlisted(node, sources)
             elif isinstance(node.op, Block):
-                self.block(run, node.op, rows[node], sources, level, parent)
+                self.block(run, node.op, rows, sources, level, parent)
             else:
                 self.layer(node, node.op, rows[node], sources, uses, parent)
 
@@ -139,10 +149,15 @@ class _Sketcher:
             origin = sources[node.inputs[0]]
             sources[node.results[0]] = origin._replace(shape=shape_at(node.results[0].type, self.report.at))
 
-    def block(self, run: Copies, op: Block, row: Row, sources: Sources, level: int, parent: Piece | None) -> None:
+    def block(
+        self, run: Copies, op: Block, rows: Mapping[Node, Row], sources: Sources, level: int, parent: Piece | None
+    ) -> None:
+        row = rows[run.first]
         opened = level < self.depth and bool(op.body.nodes)
         kind = "recurrent" if isinstance(op, Recurrent) else "block"
-        part = Piece(kind, row.path, title(run.first, row), [run.name], [row], run.copies, row.steps, parent, opened)
+        others = [rows[node].path for node in run.others]
+        part = Piece(kind, row.path, title(run.first, row), [run.name], [row], others, run.copies, row.steps, parent)
+        part.opened = opened
         self.add(part)
         if opened:
             self.open(run, op, part, sources, level)
@@ -228,7 +243,7 @@ class _Sketcher:
         if len(read) != 1 or uses[read[0]] != 1 or self.expand:
             return None
         part = sources[read[0]].part
-        if part.kind not in ("layer", "join") or part.parent is not parent:
+        if part.kind not in ("layer", "join") or part.parent is not parent or len(part.rows) >= TOGETHER:
             return None
         same = _label(part.rows[-1]) == _label(row)
         if is_small(op, row) and (same or not _moves(row)):

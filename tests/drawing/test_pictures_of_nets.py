@@ -82,6 +82,7 @@ def test_equal_blocks_are_drawn_once() -> None:
     boxes = {box.path: box for box in drawn("ResNet50", "resnet", depth=1).boxes}
     assert (boxes["stage2.bottleneck2"].copies, boxes["stage2.bottleneck2"].title) == (3, "bottleneck(128)")
     assert "stage2.bottleneck3" not in boxes
+    assert boxes["stage2.bottleneck2"].paths == tuple(f"stage2.bottleneck{n}" for n in (2, 3, 4))
     assert "stage2.bottleneck3" in {b.path for b in drawn("ResNet50", "resnet", depth=1, expand=True).boxes}
 
 
@@ -141,6 +142,19 @@ def test_a_chain_of_a_thousand_equal_blocks_is_one_box() -> None:
     net = netdsl.load_text(text + "net Deep {\n input x [8, 16, 16]\n " + "unit(8) -> " * 999 + "unit(8)\n}")
     picture = draw(net, analyze(net), depth=2)
     assert [b.copies for b in picture.boxes if b.opened] == [1000]
+
+
+def test_a_chain_of_a_thousand_equal_layers_is_one_box() -> None:
+    rows = "for i in range(1000) { conv(8, 3, pad=1) -> relu }"
+    net = netdsl.load_text("net Deep {\n input x [8, 16, 16]\n " + rows + "\n output y: flatten -> linear(3)\n}")
+    found = analyze(net)
+    picture = draw(net, found)
+    box = next(b for b in picture.boxes if b.copies > 1)
+    assert (box.copies, box.lines, len(picture.boxes), len(picture.arrows)) == (1000, ("relu", "conv1…1000"), 4, 3)
+    assert sorted(path for b in picture.boxes for path in b.paths if b.kind == "layer") == sorted(
+        r.path for r in found.rows
+    )
+    assert len(drawn("VGG19", "vgg").boxes) > 20, "four equal ones in a row are drawn as in the paper"
 
 
 def test_a_picture_that_nobody_could_read_is_refused() -> None:
