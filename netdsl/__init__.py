@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.train import train
     from netdsl.sizing.formulas import formulas
     from netdsl.sizing.sweep import sweep
-    from netdsl.surface import check, draw, fit, load, load_text, report
+    from netdsl.surface import check, counted, draw, fit, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
 __version__ = "0.1.0"
@@ -55,6 +55,7 @@ HOMES = {
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
+    "counted": "netdsl.surface",
     "convolutionize": "netdsl.runtime.convolutionize",
     "data": "netdsl.runtime.data.handed",
     "difference": "netdsl.comparison.difference",
@@ -103,6 +104,7 @@ __all__ = [
     "analyze",
     "check",
     "convolutionize",
+    "counted",
     "data",
     "difference",
     "draw",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netdsl.dims.tensors import LARGEST
@@ -14,6 +14,7 @@ from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
 
 if TYPE_CHECKING:
+    from netdsl.analysis.counted import ToolCount
     from netdsl.drawing import Diagram
     from netdsl.fitting.fit import MemoryFit
 
@@ -44,12 +45,19 @@ def check(path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = Non
 
 
 def report(
-    net: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1, format: str = "table", **options: Any
+    net: Net,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    batch: int = 1,
+    format: str = "table",
+    conventions: Sequence[str] = (),
+    **options: Any,
 ) -> str:
     """The layer-wise report of a net as a text: `table`, `json`, `csv`, `markdown` or `html`, a page for browsers.
 
     `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table. With `backward` it is the lesson:
-    how the net learns, row by row from the loss back.
+    how the net learns, row by row from the loss back. `conventions` are
+    columns as other tools count: `thop`, `torchinfo` …
     """
     if format == "html":
         from netdsl.page.assemble import page
@@ -62,7 +70,25 @@ def report(
         from netdsl.lesson.reporting import taught
 
         return render(taught(net, sizes=sizes, batch=batch), format, **options)
-    return render(analyze(net, sizes=sizes, batch=batch), format, **options)
+    found = analyze(net, sizes=sizes, batch=batch)
+    if conventions:
+        from netdsl.base.record import changed
+        from netdsl.conventions.counting import counted as counting
+
+        found = changed(found, conventions=counting(net, conventions, found.at, batch))
+    return render(found, format, **options)
+
+
+def counted(net: Net, convention: str, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> ToolCount:
+    """What another tool counts of a net: its total, and of each layer its number and why.
+
+    `convention` is one of `netdsl report --convention`; `sizes` gives the symbols numbers. Raises `ValueError` for an
+    unknown convention, and for a batch where the tool counts one sample.
+    """
+    from netdsl.analyzer import sizes_of
+    from netdsl.conventions.counting import counted as counting
+
+    return counting(net, [convention], sizes_of(net, sizes), batch)[0]
 
 
 def fit(

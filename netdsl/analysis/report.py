@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_rows, of_totals
+from netdsl.analysis.counted import ToolCount, ToolCountRow
 from netdsl.analysis.lesson import PARTS as LESSON
 from netdsl.analysis.lesson import NetLesson
 from netdsl.base.record import Fresh, anew, keyed
@@ -156,6 +157,8 @@ class Report:
     not_counted: tuple[Uncounted, ...] = ()
     lesson: NetLesson | None = None
     """How it learns, row by row from the loss back, when it was asked for."""
+    conventions: tuple[ToolCount, ...] = ()
+    """What other conventions count, where they were asked for; left out of the document where there are none."""
 
     def leaves(self) -> Iterator[Row]:
         """The layers: rows that sum to the totals."""
@@ -173,6 +176,8 @@ PARTS: tuple[type, ...] = (
     KeptState,
     Uncounted,
     *LESSON,
+    ToolCountRow,
+    ToolCount,
     Report,
 )
 """Each after the parts that it holds."""

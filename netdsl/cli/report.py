@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
+from netdsl.cli.conventions import add_conventions, versus, with_conventions
 from netdsl.cli.fitting import add_fitting, fits
 from netdsl.cli.lesson import add_lesson, taught_report
 from netdsl.cli.opening import open_net
@@ -29,6 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_lesson(parser)
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     add_sizing(parser)
+    add_conventions(parser)
     add_fitting(parser)
 
 
@@ -41,8 +43,9 @@ def run(given: Namespace) -> None:
         swept(given)
         return
     opened = open_net(given, explained=given.explain)
+    with_conventions(opened, given)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
-    found = fits(opened, given)
+    found = versus(opened, given) if given.versus else fits(opened, given)
     report = taught_report(opened.net, given) if given.backward else opened.report
     color = given.output is None and coloured(sys.stdout)
     if found:

@@ -92,6 +92,7 @@ def _checked(given: Namespace) -> None:
     if twice is not None:
         given.parser.error(f"--sweep goes through {twice}, which has a number, too: leave one of them out")
     told = {o: getattr(given, o) for o in ("formulas", "explain", "backward", "expand", "depth")}
+    told |= {"convention": given.convention or None, "explain-vs": given.versus}
     stray = next((o for o, value in told.items() if value is not None and value is not False), None)
     if stray is not None:
         given.parser.error(f"--{stray} is about a report of one size: leave it out, or --sweep")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netdsl.analysis.columns import Column, Form, ReceptiveField, in_rows
 from netdsl.analysis.report import Report, Row, Shape, Totals, key
 from netdsl.base.terminal import escaped, printable
+from netdsl.reports.counted import by_path
 
 if TYPE_CHECKING:
     from netdsl.comparison.difference import NetDifference
@@ -19,6 +20,9 @@ WIDTH = 110
 
 SHORT = 8
 """Values with more parts than this are never tried in one line."""
+
+ASKED = ("conventions",)
+"""Keys that are there when somebody asked for what they hold."""
 
 SIMPLE = frozenset({int, float, str, bool, type(None)})
 
@@ -33,9 +37,9 @@ FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out")
 
 def document(found: Report | NetDifference | Totals) -> dict[str, Any]:
     """A report or a difference as plain dictionaries and lists, under the keys of the schema."""
-    plain = _plain(found)
-    assert isinstance(plain, dict)
-    return plain
+    made = _plain(found)
+    assert isinstance(made, dict)
+    return {key: value for key, value in made.items() if value or key not in ASKED}
 
 
 def plain(value: object) -> Any:
@@ -87,9 +91,9 @@ def as_csv(report: Report) -> str:
 
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    columns = in_rows()
-    writer.writerow([*FIRST, *chain.from_iterable(map(_headings, columns))])
-    writer.writerows(_record(row, columns) for row in report.rows)
+    columns, others = in_rows(), [(found.convention, by_path(report, found)) for found in report.conventions]
+    writer.writerow([*FIRST, *chain.from_iterable(map(_headings, columns)), *(name for name, _ in others)])
+    writer.writerows([*_record(row, columns), *(numbers[row.path] for _, numbers in others)] for row in report.rows)
     return out.getvalue()
 
 

@@ -38,6 +38,8 @@ class DrawnRow(NamedTuple):
     layer: str
     folded: bool
     """True for a block whose rows are not shown."""
+    copies: int = 1
+    """How many copies its numbers are the sums of."""
 
 
 def grow(rows: Sequence[Row]) -> list[Branch]:
@@ -110,7 +112,8 @@ def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -
         open_ = bool(branch.inside) and (depth is None or level < depth)
         layer = branch.row.settings + (f" × {branch.copies}" if branch.copies > 1 else "")
         folded = branch.row.kind != "layer" and not open_
-        yield DrawnRow(branch.row, tree, below + ("│  " if open_ else ""), branch_name(branch), layer, folded)
+        inner = below + ("│  " if open_ else "")
+        yield DrawnRow(branch.row, tree, inner, branch_name(branch), layer, folded, branch.copies)
         if open_:
             yield from _lines(branch.inside, below, level + 1, depth)
 

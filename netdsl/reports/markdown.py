@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netdsl.analysis.columns import drawn
-from netdsl.analysis.report import Report, Row
+from netdsl.analysis.report import Report
 from netdsl.base.terminal import printable
+from netdsl.reports.counted import columns
 from netdsl.reports.folding import DrawnRow, lines
 from netdsl.reports.text import NONE, conditions, facts, opening, ports, shape_text, share, title, writer
 
@@ -29,7 +30,7 @@ def as_markdown(
         part for text in (opening(report), ports(report), conditions(report)) if text for part in (escape(text), "")
     ]
     if shown:
-        headings, numbers = zip(*_numbers(report, [line.row for line in shown]), strict=True)
+        headings, numbers = zip(*_numbers(report, shown), strict=True)
         out += [_line([*FIRST, *headings])]
         out += ["|" + "|".join([" --- "] * len(FIRST) + [" ---: "] * len(headings)) + "|"]
         out += [_line(_cells(*each)) for each in zip(shown, zip(*numbers, strict=True), strict=True)]
@@ -53,13 +54,16 @@ def code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def _numbers(report: Report, rows: Sequence[Row]) -> Iterator[tuple[str, list[str]]]:
+def _numbers(report: Report, shown: Sequence[DrawnRow]) -> Iterator[tuple[str, list[str]]]:
     """The columns that hold numbers: a heading, and a cell for each row."""
+    rows = [line.row for line in shown]
     for column in drawn():
         write, name = writer(column), column.name
         yield column.title or column.heading, [write(getattr(row, name)) for row in rows]
         if column.share:
             yield column.share, [share(column, row, report) for row in rows]
+        if column.name == "macs":
+            yield from columns(report, shown)
 
 
 def _cells(line: DrawnRow, numbers: Sequence[str]) -> list[str]:

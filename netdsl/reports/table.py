@@ -233,7 +233,7 @@ def break_layer(layer: str, width: int) -> list[str]:
 
 def _columns(report: Report, shown: Sequence[DrawnRow], style: Style) -> list[DrawnColumn]:
     shapes = _stacked(shown, style) if style.stacked else _side_by_side(shown, style)
-    return [*shapes, *_numbers(report, [line.row for line in shown], style)]
+    return [*shapes, *_numbers(report, shown, style)]
 
 
 def _shapes(shapes: Sequence[Shape], style: Style) -> list[str]:
@@ -258,12 +258,23 @@ def _stacked(shown: Sequence[DrawnRow], style: Style) -> list[DrawnColumn]:
     return [DrawnColumn("in → out", cells)]
 
 
-def _numbers(report: Report, rows: Sequence[Row], style: Style) -> Iterator[DrawnColumn]:
+def _numbers(report: Report, shown: Sequence[DrawnRow], style: Style) -> Iterator[DrawnColumn]:
+    rows = [line.row for line in shown]
     for column in drawn():
         if not 0 < column.dropped <= style.lost:
             yield _number(column, rows, style)
         if column.share and not style.lost:
             yield DrawnColumn(column.share, [[share(column, r, report)] for r in rows], right=True)
+        if column.name == "macs" and report.conventions:
+            yield from _others(report, shown, style)
+
+
+def _others(report: Report, shown: Sequence[DrawnRow], style: Style) -> Iterator[DrawnColumn]:
+    """What other conventions count, beside the multiply-accumulates."""
+    from netdsl.reports.counted import columns
+
+    for heading, cells in columns(report, shown, style.exact):
+        yield DrawnColumn(heading, [[text] for text in cells], right=True)
 
 
 def _number(column: Column[Any, Any], rows: Sequence[Row], style: Style) -> DrawnColumn:

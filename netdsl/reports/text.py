@@ -90,6 +90,10 @@ def conditions(report: Report) -> str:
 def facts(report: Report, others: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     """Everything below the table, as a heading with a sentence."""
     yield from _counts(report)
+    if report.conventions:
+        from netdsl.reports.counted import sentences
+
+        yield from sentences(report)
     yield from _memory(report)
     yield from _sizes(report)
     yield from _left_out(report)

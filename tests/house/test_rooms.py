@@ -55,10 +55,25 @@ ROOMS: dict[str, set[str]] = {
     },
     "fitting": {"base", "dims", "ops", "text", "graph", "recipe", "analysis", "analyzer"},
     "sizing": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer"},
+    "conventions": {"base", "dims", "ops", "text", "graph", "analysis", "codegen"},
     "reports": {"base", "dims", "text", "analysis", "comparison", "fitting", "sizing"},
     "drawing": {"base", "dims", "ops", "graph", "analysis", "reports"},
     "page": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer", "reports", "drawing"},
-    "surface": {"dims", "text", "graph", "analyzer", "lesson", "program", "reports", "drawing", "fitting", "page"},
+    "surface": {
+        "base",
+        "dims",
+        "text",
+        "graph",
+        "analysis",
+        "analyzer",
+        "lesson",
+        "program",
+        "conventions",
+        "reports",
+        "drawing",
+        "fitting",
+        "page",
+    },
     "reference": {
         "dims",
         "ops",
@@ -73,7 +88,19 @@ ROOMS: dict[str, set[str]] = {
         "drawing",
     },
     "zoo": {"base", "ops", "text", "graph", "recipe", "program", "weights", "runtime", "reference"},
-    "": {"text", "graph", "recipe", "analyzer", "codegen", "comparison", "lesson", "runtime", "sizing", "surface"},
+    "": {
+        "text",
+        "graph",
+        "recipe",
+        "analyzer",
+        "codegen",
+        "comparison",
+        "conventions",
+        "lesson",
+        "runtime",
+        "sizing",
+        "surface",
+    },
     "cli": {
         "base",
         "text",
@@ -90,6 +117,7 @@ ROOMS: dict[str, set[str]] = {
         "reports",
         "sizing",
         "fitting",
+        "conventions",
         "drawing",
         "page",
         "",
@@ -346,7 +374,7 @@ def test_modules_are_rooms_not_halls() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
 
 
-UNTYPED, SLACK = 0.034, 0.003
+UNTYPED, SLACK = 0.033, 0.003
 """The largest share of annotations that hold `Any`, and how far it may fall before this number has to follow."""
 
 

@@ -36,6 +36,13 @@ def python_source(net: Net, dialect: Dialect) -> str:
     return _File(net, dialect).text()
 
 
+def held_nodes(net: Net, dialect: Dialect) -> frozenset[Node]:
+    """The nodes that its source has a module for; all others are calls of functions. Raises as `python_source` does."""
+    made = _File(net, dialect)
+    made.text()
+    return frozenset(made.held)
+
+
 def net_class_name(net: Net, dialect: Dialect) -> str:
     """The name of the net's own class in its source, whatever else a file may need."""
     made = dialect.class_name(net.name)
@@ -54,6 +61,7 @@ class _File:
         self.classes: dict[str, Built] = {}
         self.common: dict[str, LentLayer] = {}
         self.of_block: dict[Block, tuple[Built, BlockUse]] = {}
+        self.held: set[Node] = set()
 
     def text(self) -> str:
         for blocks in _by_height(self.net):
@@ -132,6 +140,7 @@ class _File:
         if family.conditions:
             settle_results(family)
         for layout in family.layouts:
+            self.held.update(layout.access)
             if layout.use.block is not None:
                 self.of_block[layout.use.block] = (built, layout.use)
         return built

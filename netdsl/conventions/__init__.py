@@ -1,0 +1,1 @@
+"""How other tools count, operation by operation, so that their numbers can be had without them, and explained."""
