@@ -25,7 +25,7 @@ def draw(
     `depth` is how many levels of nesting are shown, 1 folding every block; without it as many as stay readable.
     `style` is "layers", from top to bottom, or "u", the U of a U-Net. `unroll` is how many steps of a recurrent net are
     drawn side by side. `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`, `NoU` of a
-    net that is none, `NotRecurrent` of one without steps, and `ValueError` for an unknown style.
+    net that is none, `NotRecurrent` of one without steps, and `ValueError` for an unknown style or a number below 1.
     """
     from netdsl.drawing.depth import sketched_as_u, sketched_readably, sketched_to_unroll
     from netdsl.drawing.layered import layered
@@ -35,6 +35,8 @@ def draw(
 
     if style not in STYLES:
         raise ValueError(f"no style is called {style}: {', '.join(STYLES)}")
+    if any(number is not None and number < 1 for number in (depth, unroll)):
+        raise ValueError("depth and unroll are 1 or more")
     make = sketched_to_unroll if unroll is not None else sketched_as_u if style == "u" else sketched_readably
     sketch = make(net, report, expand) if depth is None else sketched(net, report, depth, expand)
     if unroll is not None:
