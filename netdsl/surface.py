@@ -100,15 +100,20 @@ def fit(
     precision: str | None = None,
     optimizer: str | None = None,
     device: str | None = None,
+    checkpoint: Sequence[str] = (),
 ) -> MemoryFit:
     """What a training step takes in memory, or without `training` a call; on a `device`, whether it fits.
 
-    What is left out is as the net's recipe has it. Raises `RunError` for a word that nothing is called.
+    `checkpoint` names rows whose blocks keep nothing and run again in the backward pass. What is left out is as the
+    net's recipe has it. Raises `RunError` for a word that nothing is called.
     """
     from netdsl.fitting.asked import asked
     from netdsl.fitting.fit import fit
 
-    words = asked(net, training=training, batch=batch, precision=precision, optimizer=optimizer, device=device)
+    words = asked(
+        net, training=training, batch=batch, precision=precision, optimizer=optimizer, device=device,
+        checkpoint=checkpoint,
+    )  # fmt: skip
     return fit(net, words, sizes).fit
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from tracked import Tracked
 
 from netdsl.analysis.counts import shape_at
@@ -53,6 +55,12 @@ class Steps:
         values = {v.name: v for v in (*labels, *net.fed)}
         self.fields = drawn(values.values(), sizes_of(net, sizes), batch)
         self.optimizer = make_optimizer(optimizer, self.module)
+
+    def run_again(self, rows: Iterable[str]) -> None:
+        """Checkpoint some modules."""
+        for row in rows:
+            part = self.module.get_submodule(row)
+            part.forward = partial(checkpoint, part.forward, use_reentrant=False)  # type: ignore[method-assign]
 
     def outputs(self) -> dict[str, Tensor]:
         """As accelerate has them: computed under autocast, given in full precision."""

@@ -23,16 +23,21 @@ def add_fitting(parser: ArgumentParser) -> None:
         metavar="CARD",
         help="a card such as 'H100 80GB': whether it fits, the largest batch, a time by roofline",
     )
+    group.add_argument(
+        "--checkpoint", metavar="ROW,…", default="",
+        help="what it saves that the blocks of these rows run again in the backward pass, with --training",
+    )  # fmt: skip
 
 
 def fits(opened: Opened, given: Namespace) -> str:
     """The report that these options ask for; empty where none does."""
-    if not (given.training or given.precision or given.device or given.optimizer):
+    if not (given.training or given.precision or given.device or given.optimizer or given.checkpoint):
         return ""
     if given.format == "html":
         given.parser.error("--format html is about the plain report: leave out what asks whether it fits")
-    if given.optimizer and not given.training:
-        given.parser.error("--optimizer is about training: say --training, too")
+    of_training = next((word for word in ("optimizer", "checkpoint") if getattr(given, word)), None)
+    if of_training is not None and not given.training:
+        given.parser.error(f"--{of_training} is about training: say --training, too")
     other = next((word for word in ("explain", "backward", "formulas") if getattr(given, word)), None)
     if other is not None:
         given.parser.error(f"--{other} is about the plain report: leave out what asks whether it fits")
@@ -42,7 +47,7 @@ def fits(opened: Opened, given: Namespace) -> str:
     from netdsl.reports.fitting import render_fit
 
     words = {name: getattr(given, name) for name in ("training", "precision", "optimizer", "device")}
-    words["batch"] = given.said
+    words |= {"batch": given.said, "checkpoint": [w.strip() for w in given.checkpoint.split(",") if w.strip()]}
     found = fit(opened.net, asked(opened.net, **words), given.size)
     width = given.width if given.width is not None else terminal_width()
     return render_fit(found, given.format, width=width, depth=given.depth, expand=given.expand)

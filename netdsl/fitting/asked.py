@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from netdsl.base.errors import RunError
 from netdsl.base.slips import nearest
@@ -28,6 +29,7 @@ def asked(
     precision: str | None = None,
     optimizer: str | Optimizer | None = None,
     device: str | None = None,
+    checkpoint: Sequence[str] = (),
 ) -> StepAsked:
     """What a step shall be. Raises `RunError` for a word that nothing is called."""
     recipe = net.recipe if training else None
@@ -43,6 +45,7 @@ def asked(
         card=None if device is None else read_card(device),
         accumulate=own.get("accumulate", 1),
         average=own.get("ema") is not None,
+        checkpoint=tuple(checkpoint),
     )
 
 

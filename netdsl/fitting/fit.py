@@ -6,13 +6,15 @@ between tensors and what CUDA itself takes are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from netdsl.analysis.report import Report
 from netdsl.analyzer import analyze, sizes_of
 from netdsl.base.collector import collector_paused
-from netdsl.base.record import keyed
+from netdsl.base.errors import RunError
+from netdsl.base.record import changed, keyed
+from netdsl.base.slips import nearest
 from netdsl.fitting.cards import RESERVE, CardSheet
 from netdsl.fitting.ledger import NOTHING, Growing, MemoryLedger, at_batch, plus
 from netdsl.fitting.roofline import Estimate, RowTime, estimate
@@ -34,6 +36,8 @@ class StepAsked(NamedTuple):
     card: CardSheet | None = None
     accumulate: int = 1
     average: bool = False
+    checkpoint: tuple[str, ...] = ()
+    """Rows whose blocks run again in the backward pass."""
 
 
 @keyed
@@ -72,6 +76,19 @@ class DeviceFit:
 
 
 @keyed
+class CheckpointFit:
+    """What it changes that some blocks run again in the backward pass."""
+
+    blocks: tuple[str, ...]
+    """Their paths."""
+    kept_before: int
+    """Without it."""
+    peak_before: int
+    added_macs: int
+    """Of the forward pass of these blocks, once more."""
+
+
+@keyed
 class MemoryFit:
     """What a step takes; without `training` what a call of the net takes. Bytes are for the whole batch."""
 
@@ -101,6 +118,7 @@ class MemoryFit:
     """Forward and backward."""
     rows: tuple[RowFit, ...]
     device: DeviceFit | None = None
+    checkpoint: CheckpointFit | None = None
     guessed: tuple[str, ...] = ()
     """Operations that no rule is known of: their operands and results are taken to be kept."""
 
@@ -118,17 +136,57 @@ def fit(net: Net, asked: StepAsked, sizes: Mapping[str, int] | None = None) -> F
     report = analyze(net, sizes=sizes, batch=asked.batch, training=asked.training)
     at = sizes_of(net, sizes)
     model, kept = simulated(net, at, asked)
-    return FoundFit(_fit(net, model, kept, report, asked), report)
+    found = _fit(net, model, kept, report, asked)
+    if asked.checkpoint:
+        blocks = blocks_named(net, report, asked.checkpoint)
+        model, kept = simulated(net, at, asked, blocks)
+        found = _compared(found, _fit(net, model, kept, report, asked), blocks)
+    return FoundFit(found, report)
 
 
-def simulated(net: Net, at: Mapping[str, int], asked: StepAsked) -> tuple[LoadedModel, list[KeptMemory]]:
+def blocks_named(net: Net, report: Report, words: Sequence[str]) -> tuple[str, ...]:
+    """The paths of the blocks that some rows are, or have in them first; `RunError` for a row without any."""
+    loops = tuple(f"{row.path}." for row in report.rows if row.kind == "recurrent")
+    blocks = [row.path for row in report.rows if row.kind == "block" and not row.path.startswith(loops)]
+    found: list[str] = []
+    for word in words:
+        inside = [path for path in blocks if path == word or path.startswith(f"{word}.")]
+        least = min((path.count(".") for path in inside), default=0)
+        if not inside:
+            raise _no_block(net, report, blocks, word)
+        found += [path for path in inside if path.count(".") == least]
+    return tuple(dict.fromkeys(found))
+
+
+def _no_block(net: Net, report: Report, blocks: Sequence[str], word: str) -> RunError:
+    if any(row.path == word for row in report.rows):
+        message = f"`{word}` of `{net.name}` is no block, of which a forward pass could be run again"
+    else:
+        message = f"`{net.name}` has no block `{word[:60]}`"
+    outer = tuple(dict.fromkeys(part for path in blocks for part in (path, path.partition(".")[0])))
+    near = nearest(word, outer)
+    help = f"did you mean `{near}`? " if near else ""
+    return RunError(f"{message}: {help}" + (f"blocks are {', '.join(outer[:12])}" if outer else "it has no blocks"))
+
+
+def _compared(before: MemoryFit, after: MemoryFit, blocks: tuple[str, ...]) -> MemoryFit:
+    more = after.step_macs - before.step_macs
+    told = CheckpointFit(
+        blocks=blocks, kept_before=before.kept_bytes, peak_before=before.peak_bytes, added_macs=more
+    )  # fmt: skip
+    return changed(after, checkpoint=told)
+
+
+def simulated(
+    net: Net, at: Mapping[str, int], asked: StepAsked, again: Collection[str] = ()
+) -> tuple[LoadedModel, list[KeptMemory]]:
     """The model after one step, its account of memory with it."""
     whole = begun(net) if asked.training else net
     graph = training_graph(whole) if asked.training else inference_graph(whole)
     manner = StepManner(
         asked.optimizer, asked.precision != "no", asked.card is not None, asked.accumulate > 1, asked.average
     )
-    model = LoadedModel(whole, graph, at, manner, asked.batch)
+    model = LoadedModel(whole, graph, at, manner, asked.batch, again)
     if not asked.training:
         model.infer()
         return model, []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import netdsl.fitting.rules  # noqa: F401  (fills the table)
 from netdsl.analysis.drafts import Nesting
 from netdsl.analysis.known import AtSizes
 from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.fitting.again import checkpointed
 from netdsl.fitting.ledger import NOTHING, Growing, plus, times
 from netdsl.fitting.rules.table import RULES, OpUse, count_of, product_of, width_of
 from netdsl.fitting.tape import FULL, GradTape, Lying, Recorded, Tensor
@@ -15,6 +16,7 @@ from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.graph.loops import parted
 from netdsl.ops.base import Op
 from netdsl.ops.const import Const
+from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import Constant, FreeParam, WeightOf
 
 TensorsOf = dict[Value, Tensor]
@@ -23,11 +25,18 @@ TensorsOf = dict[Value, Tensor]
 class ForwardPass:
     """What is alive while a graph runs. `weights` are those of the model, by key."""
 
-    def __init__(self, tape: GradTape, sizes: Mapping[str, int], weights: Mapping[str, Tensor], phase: str) -> None:
+    def __init__(
+        self, tape: GradTape, sizes: Mapping[str, int], weights: Mapping[str, Tensor], phase: str,
+        again: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self.tape = tape
         self.known = AtSizes(sizes)
         self.weights = weights
         self.phase = phase
+        self.again = again
+        """Paths of blocks of which nothing is kept, and which run again in the backward pass."""
+        self.grads: dict[str, Tensor] | None = None
+        """Gradients of weights in the backward pass, for blocks that run again."""
         self.guessed: set[str] = set()
         """Operations without a rule."""
 
@@ -50,6 +59,8 @@ class ForwardPass:
     def node(self, node: Node, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
         if isinstance(node.op, Recurrent):
             return self.recurrent(node, node.op, xs, place)
+        if place.of(node.name) in self.again and self.tape.records:
+            return checkpointed(self, node, xs, place)
         if isinstance(node.op, Block):
             inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
             values = dict(zip(node.op.body.inputs, xs, strict=True))
@@ -57,6 +68,13 @@ class ForwardPass:
             found = self.graph(node.op.body, values, inside)
             return [found[o.value] for o in node.op.body.outputs]
         return self.layer(node, node.op, xs, place)
+
+    def node_again(self, node: Node, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
+        """Run a checkpointed block with a record of all that is in it."""
+        outer, self.again = self.again, ()
+        made = self.node(node, xs, place)
+        self.again = outer
+        return made
 
     def layer(self, node: Node, op: Op, xs: list[Tensor], place: Nesting) -> Sequence[Tensor]:
         types = [self.plain(r.type) for r in node.results]
@@ -88,9 +106,9 @@ class ForwardPass:
             return
         many = product_of((macs, *use.types[0].folded)) * tape.scale
         size = (0, many) if use.types[0].per_sample else (many, 0)
-        tape.traffic.multiply("forward", path, size)
+        tape.traffic.multiply(tape.phase, path, size)
         if tape.records:
-            tape.traffic.multiply("backward", path, times(size, sum(_learning(use))))
+            tape.traffic.multiply("backward", path, _backward(use, size))
 
     def constant(self, node: Node, owner: str, type_: TensorType) -> Tensor:
         """A tensor of the text: a buffer where its size is a number, else made at each call."""
@@ -169,6 +187,15 @@ class ForwardPass:
         if result.made is not None:
             result.made.edges = [edge._replace(shares=True) for edge in result.made.edges]
         return result
+
+
+def _backward(use: OpUse[Op], macs: Growing) -> Growing:
+    """Multiply-accumulates of the gradients. Of a recurrent layer all but the very first input is made here."""
+    if not isinstance(use.op, Recurrence) or use.xs[0].learns:
+        return times(macs, sum(_learning(use)))
+    op = use.op
+    given = (op.x.shape[0], op.gates * op.hidden * op.directions, op.features)
+    return _less(times(macs, 2), (0, product_of(given)))
 
 
 def _learning(use: OpUse[Op]) -> list[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from netdsl.analysis.drafts import Nesting
@@ -51,11 +51,16 @@ class KeptMemory(NamedTuple):
 class LoadedModel:
     """A net in memory, with what its training keeps from step to step."""
 
-    def __init__(self, net: Net, graph: Graph, sizes: Mapping[str, int], manner: StepManner, batch: int = 1) -> None:
+    def __init__(
+        self, net: Net, graph: Graph, sizes: Mapping[str, int], manner: StepManner, batch: int = 1,
+        again: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self.net = net
         self.graph = graph
         self.sizes = sizes
         self.manner = manner
+        self.again = again
+        """Paths of blocks that run again in the backward pass."""
         self.batch = batch
         """What losses that see the whole batch are reckoned with."""
         self.ledger = MemoryLedger()
@@ -144,7 +149,8 @@ class LoadedModel:
 
     def _outputs(self, tape: GradTape, fields: TensorsOf) -> dict[str, Tensor]:
         """The outputs by name, in full precision."""
-        forward = ForwardPass(tape, self.sizes, self.weights, "forward")
+        forward = ForwardPass(tape, self.sizes, self.weights, "forward", self.again)
+        forward.grads = self.grads
         made = forward.graph(self.graph, dict(fields), Nesting())
         self.guessed |= forward.guessed
         tape.casts.clear()

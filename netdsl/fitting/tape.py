@@ -5,7 +5,7 @@ Nothing is computed. A tensor dies when nothing names it, as in PyTorch, and wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -66,7 +66,7 @@ class Edge(NamedTuple):
 class Recorded:
     """One call that autograd has recorded."""
 
-    __slots__ = ("edges", "number", "path", "saved", "times", "work")
+    __slots__ = ("again", "edges", "number", "path", "saved", "times", "work")
 
     def __init__(self, number: int, path: str, scale: int) -> None:
         self.number = number
@@ -74,8 +74,14 @@ class Recorded:
         self.times = scale
         self.edges: list[Edge] = []
         self.saved: list[TensorStorage] = []
+        self.again: RunAgain | None = None
+        """What runs it a second time, of which nothing was kept the first time."""
         self.work = NOTHING
         """Bytes that its gradient takes beside what comes out of it."""
+
+
+RunAgain = Callable[[Mapping[int, Tensor]], "list[Tensor | None]"]
+"""From the gradients of results, by place, those of the inputs that learn."""
 
 
 class Traffic:
@@ -111,6 +117,8 @@ class GradTape:
         """Weights as halves, which autocast makes once a forward pass."""
         self.scale = 1
         """How often what runs now runs: the steps of a loop."""
+        self.phase = "forward"
+        """What is counted goes to this pass."""
         self._number = 0
 
     # ------------------------------------------------------------ tensors
@@ -163,7 +171,7 @@ class GradTape:
     def moved(self, inputs: Iterable[Tensor], results: Iterable[Tensor], extra: Sequence[Growing] = ()) -> None:
         """Count what a call reads and writes."""
         sizes = [*(t.size for t in inputs), *(t.size for t in results), *extra]
-        self.traffic.move("forward", self.ledger.path, times(plus(*sizes), self.scale))
+        self.traffic.move(self.phase, self.ledger.path, times(plus(*sizes), self.scale))
 
     def record(
         self, inputs: Iterable[Tensor], results: Sequence[Tensor], saved: Sequence[Tensor | TensorStorage],
@@ -173,8 +181,7 @@ class GradTape:
         learning = [x for x in inputs if x.learns and x.real]
         if not learning or not self.records:
             return
-        self._number += 1
-        entry = Recorded(self._number, self.ledger.path, self.scale)
+        entry = self.entry([])
         whole, width = results[0].count, results[0].width
         entry.edges = [
             Edge(x.made, x.place, x.weight, x.count, x.width, shares and (x.count, x.width) == (whole, width))
@@ -186,6 +193,13 @@ class GradTape:
         for place, result in enumerate(results):
             if result.real:
                 result.made, result.place = entry, place
+
+    def entry(self, edges: list[Edge]) -> Recorded:
+        """A call that is recorded now."""
+        self._number += 1
+        made = Recorded(self._number, self.ledger.path, self.scale)
+        made.edges = edges
+        return made
 
     # ------------------------------------------------------------ kinds of numbers
 
@@ -246,6 +260,9 @@ class BackwardPass:
 
     def _one(self, entry: Recorded) -> None:
         self.ledger.at("backward", entry.path)
+        if entry.again is not None:
+            self._again(entry, entry.again)
+            return
         coming = [self.waiting.pop(k) for k in [k for k in self.waiting if k[0] == entry.number]]
         work = self.tape.bytes(entry.work) if entry.work != NOTHING else None
         going = [self._gradient(edge, coming) for edge in entry.edges]
@@ -255,6 +272,29 @@ class BackwardPass:
         del entry, coming
         for place, edge in enumerate(edges):
             self._deliver(edge, going, place, often)
+
+    def _again(self, entry: Recorded, again: RunAgain) -> None:
+        """Run a call once more, and go back through what is recorded then."""
+        coming = {k[1]: self.waiting.pop(k) for k in [k for k in self.waiting if k[0] == entry.number]}
+        going = again(coming)
+        edges, entry.edges, entry.saved, entry.again = entry.edges, [], [], None
+        del coming, entry, again
+        found = [(edge, grad) for edge, grad in zip(edges, going, strict=True) if grad is not None]
+        del going
+        while found:
+            edge, grad = found.pop(0)
+            one = [grad]
+            del grad
+            self._deliver(edge, one, 0, False)
+
+    def through(self, roots: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """From some results on, with the gradients that came in."""
+        for root, grad in zip(roots, grads, strict=True):
+            if root.made is not None:
+                self._put(root.made, root.place, grad)
+            root.made = None
+        while self.queue:
+            self._one(heappop(self.queue)[1])
 
     def _gradient(self, edge: Edge, coming: Sequence[Tensor]) -> Tensor:
         if edge.shares and coming:

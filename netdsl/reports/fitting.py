@@ -105,8 +105,20 @@ def _facts(fit: MemoryFit) -> Iterator[tuple[str, str]]:
         yield "kept", f"{_exact(fit.kept_bytes)} {kept}"
     yield "peak memory", f"{_exact(fit.peak_bytes)}{_where(fit)}"
     yield "MACs", _macs(fit)
+    yield from _checkpoint(fit)
     for name in fit.guessed:
         yield "guess", f"what `{name}` keeps is not known: its operands and results are counted"
+
+
+def _checkpoint(fit: MemoryFit) -> Iterator[tuple[str, str]]:
+    told = fit.checkpoint
+    if told is None:
+        return
+    names = ", ".join(f"`{path}`" for path in told.blocks[:6]) + (", …" if len(told.blocks) > 6 else "")
+    kept = f"{byte_size(told.kept_before)} to {byte_size(fit.kept_bytes)} kept"
+    peak = f"{byte_size(told.peak_before)} to {byte_size(fit.peak_bytes)} at most"
+    share = percent(told.added_macs, fit.step_macs - told.added_macs)
+    yield "checkpoint", f"{names} run again: {kept}, {peak}, for {grouped(told.added_macs)} MACs more ({share} %)"
 
 
 def _where(fit: MemoryFit) -> str:

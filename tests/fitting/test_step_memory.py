@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from torch_steps import Steps, inference_peak
 
 import netdsl
@@ -57,6 +58,43 @@ def test_each_optimizer_takes_its_own(optimizer: str) -> None:
     words = asked(net, batch=2, optimizer=optimizer)
     measured = Steps(net, 2, words.optimizer).measured()
     assert told(net, 2, None, "no", optimizer)[1] == pytest.approx(measured.peak, rel=0.02)
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize(
+    ("spec", "name", "sizes", "rows"),
+    [
+        ("unet", "UNetSame", {"H": 64, "W": 64}, ["d1", "d2", "u1"]),
+        ("vit", "ViTDigits", None, ["seen.encoder_layer1", "seen.encoder_layer2"]),
+    ],
+)
+def test_blocks_that_run_again_take_what_pytorch_allocates(
+    spec: str, name: str, sizes: Sizes, rows: list[str], precision: str
+) -> None:
+    net = netdsl.load(f"specs/{spec}.net", name)
+    steps = Steps(net, 4, OPTIMIZERS["sgd"](lr=0.1), sizes, precision != "no")
+    steps.run_again(rows)
+    measured = steps.measured()
+    found = netdsl.fit(net, sizes=sizes, batch=4, precision=precision, optimizer="sgd", checkpoint=rows)
+    assert found.peak_bytes == pytest.approx(measured.peak, rel=0.03)
+    assert found.checkpoint is not None
+    assert found.kept_bytes < found.checkpoint.kept_before
+
+
+@pytest.mark.parametrize(("spec", "name", "sizes"), NETS, ids=[n for _, n, _ in NETS])
+def test_products_are_those_that_pytorch_counts(spec: str, name: str, sizes: Sizes) -> None:
+    """On the meta device, where its counter knows all of them."""
+    net = netdsl.load(f"specs/{spec}.net", name)
+    steps = Steps(net, 2, OPTIMIZERS["adam"](), sizes)
+    module = steps.module.to("meta")
+    inputs = [steps.fields[v.name].to("meta") for v in net.fed]
+    with FlopCounterMode(display=False) as counter:
+        result = module(*inputs)
+        made = list(result.values()) if isinstance(result, dict) else [result]
+        torch.autograd.backward(made, [torch.ones_like(m) for m in made])
+    found = netdsl.fit(net, sizes=sizes, batch=2)
+    near = 0.005 if name == "CharLSTM" else 0  # it passes over the gradient of the first state, which nobody reads
+    assert 2 * found.step_macs == pytest.approx(counter.get_total_flops(), rel=near, abs=0)
 
 
 SAVED = [

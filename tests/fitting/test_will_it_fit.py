@@ -94,6 +94,30 @@ def test_words_that_nothing_is_called(words: dict[str, str], said: str) -> None:
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("dd1", "`UNet` has no block `dd1`: did you mean `d1`? blocks are d1, d2"),
+        ("mask", "`mask` of `UNet` is no block, of which a forward pass could be run again"),
+    ],
+)
+def test_rows_that_are_no_blocks_cannot_run_again(word: str, said: str) -> None:
+    with pytest.raises(RunError) as caught:
+        netdsl.fit(netdsl.load("specs/unet.net"), checkpoint=[word])
+    assert said in str(caught.value)
+
+
+def test_a_row_stands_for_the_blocks_in_it() -> None:
+    net = netdsl.load("specs/resnet.net", "ResNet50")
+    found = netdsl.fit(net, batch=8, checkpoint=["stage1", "stage2.bottleneck1"])
+    assert found.checkpoint is not None
+    assert found.checkpoint.blocks == (*(f"stage1.bottleneck{n}" for n in (1, 2, 3)), "stage2.bottleneck1")
+    rows = {row.path: row.macs for row in netdsl.fit(net, batch=8).rows}
+    assert found.checkpoint.added_macs * 3 == sum(rows[path] for path in found.checkpoint.blocks)
+    told = reported("specs/resnet.net", "--net", "ResNet50", "--training", "--checkpoint", "stage1", "--depth", "0")
+    assert "run again: " in told
+
+
 def test_cards_are_found_by_what_no_other_begins_with() -> None:
     for card in CARDS:
         found = netdsl.fit(netdsl.load(LENET), device=f"nvidia {card.name.lower()}").device
@@ -122,6 +146,7 @@ def test_copies_that_are_drawn_once_are_added_up() -> None:
     ("words", "said"),
     [
         (["--optimizer", "adam"], "--optimizer is about training"),
+        (["--checkpoint", "conv1"], "--checkpoint is about training"),
         (["--training", "--explain"], "--explain is about the plain report"),
         (["--training", "--format", "html"], "--format html is about the plain report"),
     ],
