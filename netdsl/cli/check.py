@@ -27,25 +27,44 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--size", metavar="H=224,W=224", type=sizes, default={},
         help="judge these sizes, too: of each net those that it has",
     )  # fmt: skip
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json", "sarif", "github"), default="text",
+        help="sarif for code scanning, github for the log of a workflow (default: text)",
+    )  # fmt: skip
 
 
 def run(given: Namespace) -> int:
     from netdsl.cli.specs import files_of
-    from netdsl.reports.plain import render, to_json
 
     checked = [Checked(file, given.size) for file in files_of(given.files)]
     found = [d for one in checked for d in one.found]
     found += _unknown([one.program for one in checked if one.program is not None], given.size)
     errors = sum(d.severity is Severity.ERROR for d in found)
-    if given.format == "json":
+    judged = sum(one.judged(given.size) for one in checked)
+    summary = _summary(len(checked), errors, len(found) - errors) + _at(given.size, judged)
+    _print(found, given.format, summary)
+    return 1 if errors else 0
+
+
+def _print(found: list[Diagnostic], format: str, summary: str) -> None:
+    """All that was found; the `summary` is for people alone."""
+    from netdsl.reports.plain import render, to_json
+
+    if format == "json":
         print_json(json.dumps(to_json(found), indent=2, ensure_ascii=False))
+    elif format == "sarif":
+        from netdsl import __version__
+        from netdsl.reports.annotations import to_sarif
+
+        print_json(json.dumps(to_sarif(found, __version__), indent=2, ensure_ascii=False))
+    elif format == "github":
+        from netdsl.reports.annotations import to_github
+
+        print(to_github(found) + summary)
     else:
         if found:
             print(render(found, color=coloured(sys.stdout)), end="\n\n")
-        judged = sum(one.judged(given.size) for one in checked)
-        print(_summary(len(checked), errors, len(found) - errors) + _at(given.size, judged))
-    return 1 if errors else 0
+        print(summary)
 
 
 class Checked:

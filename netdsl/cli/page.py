@@ -9,7 +9,7 @@ from netdsl.cli.opening import Opened
 from netdsl.cli.sizing import PICTURES
 from netdsl.cli.streams import print_file, say
 
-ENDINGS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "html": ".html"}
+ENDINGS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "latex": ".tex", "html": ".html"}
 FOLDED = ("depth", "expand", "width", "explain", "backward")
 """Options about what a table shows: of a page it is chosen while it is read."""
 

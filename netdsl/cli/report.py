@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
     parser.add_argument("--batch", type=count, help="samples at a time (default: 1)")
-    parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "html"), default="table")
+    parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "latex", "html"), default="table")
     add_output(parser)
     parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
     parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")

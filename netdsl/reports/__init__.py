@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
 
-FORMATS = ("table", "json", "csv", "markdown")
+FORMATS = ("table", "json", "csv", "markdown", "latex")
 
 UNKNOWN_WIDTH = 120
 """Columns of a table that goes to no terminal."""
@@ -53,6 +53,10 @@ def render(
         from netdsl.reports.markdown import as_markdown
 
         return as_markdown(report, depth=depth, explain=explain, expand=expand, others=others)
+    if format == "latex":
+        from netdsl.reports.latex import as_latex
+
+        return as_latex(report, depth=depth, expand=expand)
     if format in ("json", "csv"):
         from netdsl.reports.data import as_csv, as_json
 

@@ -1,0 +1,119 @@
+"""The report as a table for a paper: LaTeX with the rules of booktabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netdsl.analysis.columns import Form, drawn
+from netdsl.analysis.report import Report, Row, Shape
+from netdsl.base.terminal import spelled
+from netdsl.reports.folding import DrawnRow, lines
+from netdsl.reports.text import NONE, conditions, ports, title, writer
+
+SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "`": r"\textasciigrave{}", '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}", "<": r"$<$", ">": r"$>$", "|": r"$|$", "-": "{-}", "×": r"$\times$", "→": r"$\to$",
+    "–": "--", "…": r"\dots{}", "·": r"$\cdot$", "−": "$-$", "²": "$^2$",
+}  # fmt: skip
+"""Signs that mean something to LaTeX, and those that are none of ASCII."""
+LONG = 45
+"""Rows that one page has room for."""
+
+
+def escape(text: str) -> str:
+    """Text in which no character is taken for a command; letters that a plain LaTeX lacks are spelt in ASCII."""
+    return "".join(SIGNS.get(c) or (c if " " <= c <= "\x7e" else _spelt(c)) for c in text)
+
+
+def _spelt(letter: str) -> str:
+    return "".join(SIGNS.get(c, c) for c in spelled(letter) if " " <= c <= "\x7e")
+
+
+def as_latex(report: Report, *, depth: int | None = None, expand: bool = False) -> str:
+    """A table with a caption; one that a page has no room for is a `longtable`."""
+    shown = lines(report.rows, depth, expand)
+    out = list(_long(report, shown) if len(shown) > LONG else _short(report, shown))
+    return "\n".join(out) + "\n"
+
+
+def _short(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
+    yield r"% \usepackage{booktabs,textcomp}"
+    yield r"\begin{table}"
+    yield r"  \centering"
+    yield rf"  \caption{{{_caption(report)}}}"
+    yield rf"  \label{{tab:{_key(report)}}}"
+    yield rf"  \begin{{tabular}}{{{_form()}}}"
+    yield r"    \toprule"
+    yield f"    {_heads()}"
+    yield r"    \midrule"
+    yield from (f"    {line}" for line in _lines(report, shown))
+    yield r"    \bottomrule"
+    yield r"  \end{tabular}"
+    yield r"\end{table}"
+
+
+def _long(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
+    yield r"% \usepackage{booktabs,longtable,textcomp}"
+    yield rf"\begin{{longtable}}{{{_form()}}}"
+    yield rf"  \caption{{{_caption(report)}}}\label{{tab:{_key(report)}}} \\"
+    yield r"  \toprule"
+    yield f"  {_heads()}"
+    yield r"  \midrule"
+    yield r"  \endfirsthead"
+    yield r"  \toprule"
+    yield f"  {_heads()}"
+    yield r"  \midrule"
+    yield r"  \endhead"
+    yield r"  \bottomrule"
+    yield r"  \endlastfoot"
+    yield from (f"  {line}" for line in _lines(report, shown))
+    yield r"\end{longtable}"
+
+
+def _key(report: Report) -> str:
+    return "".join(c for c in report.net if c.isascii() and c.isalnum())
+
+
+def _caption(report: Report) -> str:
+    """The net, what comes in and goes out, and at which sizes."""
+    at = conditions(report).replace("; --size to change", "")
+    return escape(f"{title(report)}: {ports(report)}" + (f", {at}" if at else "") + ".")
+
+
+def _form() -> str:
+    """How columns are set: words to the left, numbers to the right."""
+    return "ll" + "l" + "r" * len(drawn())
+
+
+def _heads() -> str:
+    return " & ".join(map(escape, ["name", "layer", "output", *(column.heading for column in drawn())])) + r" \\"
+
+
+def _lines(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
+    for line in shown:
+        yield " & ".join(_cells(line)) + r" \\"
+    if shown:
+        yield r"\midrule"
+    yield " & ".join(["total", "", "", *_totals(report)]) + r" \\"
+
+
+def _cells(line: DrawnRow) -> list[str]:
+    row = line.row
+    name = r"\quad " * row.depth + rf"\texttt{{{escape(line.name)}}}"
+    shapes = ", ".join(map(_shape, row.outputs)) or escape(NONE)
+    return [name, rf"\texttt{{{escape(line.layer)}}}", shapes, *_numbers(row)]
+
+
+def _shape(shape: Shape) -> str:
+    return "$" + (r" \times ".join(map(str, shape)) or "1") + "$"
+
+
+def _numbers(row: Row) -> Iterator[str]:
+    yield from (escape(writer(column)(getattr(row, column.name))) for column in drawn())
+
+
+def _totals(report: Report) -> Iterator[str]:
+    for column in drawn():
+        value = getattr(report.totals, column.name)
+        yield "" if column.form is Form.FIELD else escape(writer(column)(value))
