@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
 
+FORMATS = ("table", "json", "markdown")
+
 
 def add_lesson(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -22,6 +24,6 @@ def taught_report(net: Net, given: Namespace) -> Report:
     """The report with the lesson. Refuses a format that has no place for one."""
     from netdsl.lesson.reporting import taught
 
-    if given.format == "csv":
-        given.parser.error("--backward is formulas, and --format csv holds numbers: say json, markdown or nothing")
+    if given.format not in FORMATS:
+        given.parser.error(f"--backward has no {given.format}: choose of {', '.join(FORMATS)}")
     return taught(net, sizes=given.size, batch=given.batch)

@@ -251,8 +251,6 @@ class TurnTeller:
             yield f"{_named(early)}: nothing in or before {'it' if len(early) == 1 else 'them'} is learned"
         if late:
             yield f"{_named(late)}: {'its' if len(late) == 1 else 'their'} result does not reach the loss"
-        if not self.worker.moments:
-            yield "nothing here is learned: there is no gradient"
 
 
 def _outside(moment: Moment) -> dict[Value, str]:
@@ -282,8 +280,9 @@ def _arriving(lecture: Lecture, arrives: str) -> Lecture:
 
 def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str]) -> str:
     if part is None:
-        names = ", ".join(f"∂J/∂{name}" for name in outputs)
-        return f"no recipe has a loss: it begins with {names}, which is given" if outputs else "nothing to begin with"
+        if not outputs:
+            return "no output follows from anything learned"
+        return f"no recipe has a loss: it begins with {', '.join(f'∂J/∂{name}' for name in outputs)}, which is given"
     return f"J = {' + '.join(_term(term, known) for term in part.losses)}"
 
 

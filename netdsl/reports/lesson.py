@@ -56,7 +56,8 @@ class LessonFolding:
         self.met: dict[object, str] | None = None if expand or len(turn.rows) <= SHORT else {}
 
     def rows(self) -> Iterator[ShownRow]:
-        yield from self._rows(self.branches, 0)
+        if self.depth != 0:
+            yield from self._rows(self.branches, 0)
 
     def _rows(self, branches: Sequence[Branch], level: int) -> Iterator[ShownRow]:
         for branch in reversed(branches):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -213,10 +214,17 @@ def test_json_holds_the_lesson_and_lines_of_each_row(capsys: pytest.CaptureFixtu
     assert "MACs: 100·10 = 1,000" in lines
 
 
-def test_csv_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("format", "said"), [("csv", "no csv: choose of table, json, markdown"), ("html", "about")])
+def test_formats_without_a_place_for_it_are_refused(format: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run(["report", "specs/mlp.net", "--backward", "--format", "csv"])
-    assert "--backward is formulas" in capsys.readouterr().err
+        run(["report", "specs/mlp.net", "--backward", "--format", format])
+    assert re.search(f"--backward (has|is) {said}", capsys.readouterr().err)
+
+
+def test_a_net_that_learns_nothing_has_nothing_to_begin_with() -> None:
+    turn = turn_of("input x [4]\noutput y: softmax")
+    assert (turn.begins, turn.rows) == ("no output follows from anything learned", ())
+    assert turn.left == ("`y`: nothing in or before it is learned",)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
