@@ -19,14 +19,14 @@ class RowPanel {
       const number = numbers[place][column.name];
       if (column.adds && number) tell(column.title, written(column, number));
     }
-    if (row.field) tell("receptive field", fieldText(row.field) + (moved && row.loose && !row.field.whole ? ` at ${this.data.at}` : ""));
+    if (row.field) tell("receptive field", fieldText(row.field) + (moved && row.loose && !row.field.whole ? ` ${this.data.at}` : ""));
     if (row.shares) tell("weights of", row.shares);
     for (const note of row.notes || []) tell("note", note);
     for (const warning of row.warnings || []) tell("warning", warning);
     tell("line", `${row.line} of ${this.data.file}`);
     const parts = [made("h2", "", row.path), lines];
     if (row.explanation) {
-      const when = moved || this.data.batch !== 1 ? ` (at ${this.data.at || "the sizes of the report"})` : "";
+      const when = moved || this.data.batch !== 1 ? ` (${this.data.at || "at the sizes of the report"})` : "";
       parts.push(made("h3", "", `Arithmetic${row.copies > 1 ? " of one copy" : ""}${when}`));
       parts.push(made("ul", "arithmetic", ...row.explanation.map((line) => made("li", "", line))));
     }
@@ -63,7 +63,7 @@ class FieldPanel {
     const share = `${((100 * seen) / all).toFixed(seen === all ? 0 : 1)} % of the ${extent.length > 1 ? "picture" : "sequence"}`;
     const size = field.whole ? "all" : field.size.map(grouped).join(" × ");
     const stride = field.whole || field.stride.every((each) => !each) ? "" : `, ${alongAxes(field.stride.map(strideText))} from one to the next`;
-    this.says.textContent = `${row.name}: a position sees ${size} ${pixels}${stride}; here ${share}${stale ? ` (at ${this.data.at})` : ""}.`;
+    this.says.textContent = `${row.name}: a position sees ${size} ${pixels}${stride}; here ${share}${stale ? ` (${this.data.at})` : ""}.`;
   }
 
   // First and behind the last pixel that the middle position sees along one axis.

@@ -118,15 +118,39 @@ function nested(data) {
   return data;
 }
 
-// Possible sizes with symbol `moved` as near to the wanted value as can be; what is tied to it moves by as much.
-// `before` are the sizes now, and `together` says that all symbols shall be alike. Null where there are none so near.
+// The symbols that a condition is about.
+function symbolsOf(data, [word, told], found = new Set()) {
+  if (Array.isArray(told)) told.forEach((part) => symbolsOf(data, part, found));
+  else formSymbols(data, told, found);
+  return found;
+}
+
+function formSymbols(data, place, found) {
+  const form = data.forms[place];
+  if (!Array.isArray(form)) return;
+  if (form[0] === "line") found.add(form[1]);
+  else if (form[0] === "floor") formSymbols(data, form[1], found);
+  else form[1].forEach(([, factors]) => factors.forEach((factor) => formSymbols(data, factor, found)));
+}
+
+// A symbol with all that demands tie to it.
+function tiedTo(data, symbol) {
+  const found = new Set([symbol]), groups = data.demands.map((demand) => symbolsOf(data, demand.holds));
+  for (const each of found) for (const group of groups) if (group.has(each)) group.forEach((other) => found.add(other));
+  return found;
+}
+
+// Possible sizes with symbol `moved` as near to the wanted value as can be; what is tied to it moves by as much, or to
+// the same size. `before` are the sizes now, and `together` says that all symbols shall be alike. Null where there are
+// none so near.
 function nearest(data, before, moved, wanted, together = false, reach = 2048) {
   const possible = (at) => at.every((size) => size >= 1) && !new Evaluated(data, at, 1).unmet(data.demands).length;
+  const tied = tiedTo(data, moved);
   const tries = (value) => [
     ...(together ? [before.map(() => value)] : []),
     before.map((size, other) => (other === moved ? value : size)),
-    before.map((size) => size + value - before[moved]),
-    before.map(() => value),
+    before.map((size, other) => (tied.has(other) ? size + value - before[moved] : size)),
+    before.map((size, other) => (tied.has(other) ? value : size)),
   ];
   for (let away = 0; away <= reach; away += 1) {
     for (const value of away ? [wanted + away, wanted - away] : [wanted]) {

@@ -232,6 +232,36 @@ def test_sizes_that_cannot_be_are_told_with_their_line(tab: Tab, tmp_path: Path)
     assert "windows drop pixels" in tab.text("#sizes .says")
 
 
+TIED = """
+net Pair {
+  input image [3, H, W]
+  input mask [3, H, V]
+  both: image + mask
+  conv(4, 3, stride=2)
+}
+"""
+
+
+def test_sizes_that_are_tied_move_together(tab: Tab, tmp_path: Path) -> None:
+    net = netdsl.load_text(TIED)
+    page = tmp_path / "page.html"
+    page.write_text(netdsl.report(net, format="html", sizes={"H": 40, "W": 60}), encoding="utf-8")
+    tab.open(page)
+    tab.put("[aria-label='W as a number']", 81)
+    value = "return document.querySelector(arguments[0]).value"
+    assert [tab.run(value, f"[aria-label='{symbol} as a number']") for symbol in "HWV"] == ["40", "81", "81"]
+    assert cards(tab)["MACs"] == grouped(netdsl.analyze(net, sizes={"H": 40, "W": 81}).totals.macs)
+
+
+def test_a_field_of_other_sizes_is_crossed_out(tab: Tab, tmp_path: Path) -> None:
+    opened(tab, tmp_path, "unet.net", "UNet")
+    assert tab.texts("td.stale") == []
+    tab.put("[aria-label='H as a number']", 190)
+    assert tab.texts("td.stale") == ["172 (8)", "188 (4)", "188–204 (2)", "188–204 (1)", "188–204 (1)"]
+    tab.point("tbody tr:last-child td.layer")
+    assert tab.text("#field .says").endswith("(at H = 572, W = 572).")
+
+
 def test_dark_and_light(tab: Tab, tmp_path: Path) -> None:
     back = "return getComputedStyle(document.body).backgroundColor"
     opened(tab, tmp_path, "lenet.net")
