@@ -29,6 +29,7 @@ SAME = {
     "--format json": "json",
     "--format csv": "csv",
     "--format markdown": "markdown md",
+    "--format html": "html page browser",
     "--explain": "v verbose details",
     "--check": "diff dry-run dryrun",
     "--stdout": "print",

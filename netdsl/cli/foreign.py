@@ -325,7 +325,7 @@ def _same(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
         option = text.split()[0]
         if word not in words.split() or option not in line.options:
             continue
-        if text in ("--format csv", "--format markdown") and line.command != "report":
+        if text in ("--format csv", "--format markdown", "--format html") and line.command != "report":
             continue
         if option in NUMBERS and values and not re.fullmatch(r"[\d.e-]+", values[0]):
             continue
