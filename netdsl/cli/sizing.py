@@ -88,12 +88,15 @@ def _checked(given: Namespace) -> None:
     if given.format not in FORMATS:
         given.parser.error(f"--sweep has no {given.format}: choose of {', '.join(FORMATS)}")
     names = [name for axis in given.sweep for name in axis.names]
-    twice = BATCH if BATCH in names and given.batch != 1 else next((n for n in names if n in given.size), None)
+    twice = BATCH if BATCH in names and given.said is not None else next((n for n in names if n in given.size), None)
     if twice is not None:
         given.parser.error(f"--sweep goes through {twice}, which has a number, too: leave one of them out")
     told = {o: getattr(given, o) for o in ("formulas", "explain", "backward", "expand", "depth")}
-    told |= {"convention": given.convention or None, "explain-vs": given.versus}
-    stray = next((o for o, value in told.items() if value is not None and value is not False), None)
+    told |= {o: getattr(given, o) for o in ("training", "precision", "optimizer", "device", "checkpoint", "convention")}
+    told["explain-vs"] = given.versus
+    stray = next(
+        (o for o, value in told.items() if value not in ("", []) and not (value is None or value is False)), None
+    )
     if stray is not None:
         given.parser.error(f"--{stray} is about a report of one size: leave it out, or --sweep")
     if given.output is not None and given.output.suffix not in PICTURES:
