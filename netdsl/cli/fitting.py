@@ -38,7 +38,7 @@ def fits(opened: Opened, given: Namespace) -> str:
     of_training = next((word for word in ("optimizer", "checkpoint") if getattr(given, word)), None)
     if of_training is not None and not given.training:
         given.parser.error(f"--{of_training} is about training: say --training, too")
-    other = next((word for word in ("explain", "backward", "formulas") if getattr(given, word)), None)
+    other = next((word for word in ("explain", "backward", "formulas", "convention") if getattr(given, word)), None)
     if other is not None:
         given.parser.error(f"--{other} is about the plain report: leave out what asks whether it fits")
     from netdsl.fitting.asked import asked

@@ -140,6 +140,7 @@ class ForwardPass:
         step, entry = self.enter(op, sequences, starts)
         del starts, sequences, given
         step.update({v: once[v] for v in parts.kept})
+        outer, tape.first = tape.first, entry
         before, first, known = ledger.now, len(ledger.moments), set(tape.casts)
         tape.scale *= steps
         ends = list(dict.fromkeys([*(o.value for o in op.body.outputs), *(s.following for s in op.states)]))
@@ -157,7 +158,8 @@ class ForwardPass:
         del listed
         saved = times(_less(_less(ledger.now, before), plus(others, *(t.size for t in stacked.values()))), steps - 1)
         del lump
-        if entry is not None and tape.records:
+        entry, tape.first = tape.first, outer or tape.first
+        if entry is not None and tape.records:  # the last one that goes back
             entry.saved.append(tape.bytes((max(saved[0], 0), max(saved[1], 0))))
         return [stacked[o.value] for o in op.body.outputs]
 

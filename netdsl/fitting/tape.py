@@ -117,6 +117,8 @@ class GradTape:
         """Weights as halves, which autocast makes once a forward pass."""
         self.scale = 1
         """How often what runs now runs: the steps of a loop."""
+        self.first: Recorded | None = None
+        """The first call that was recorded since this was last set."""
         self.phase = "forward"
         """What is counted goes to this pass."""
         self._number = 0
@@ -199,6 +201,7 @@ class GradTape:
         self._number += 1
         made = Recorded(self._number, self.ledger.path, self.scale)
         made.edges = edges
+        self.first = self.first or made
         return made
 
     # ------------------------------------------------------------ kinds of numbers

@@ -41,10 +41,17 @@ def _real(use: OpUse[Op]) -> Tensor:
     return labels if labels.real else use.tape.unlearned(labels, labels.count, 4, real=True)
 
 
-@keeps(Mse, L1, Huber, SmoothL1)
-def distance(use: OpUse[Mse | L1 | Huber | SmoothL1]) -> Tensor:
+@keeps(Huber)
+def huber(use: OpUse[Huber]) -> Tensor:
     labels = _real(use)
     return use.tape.call(use.x, labels, count=ONE, saves=[use.x, labels])
+
+
+@keeps(Mse, L1, SmoothL1)
+def distance(use: OpUse[Mse | L1 | SmoothL1]) -> Tensor:
+    """The mean stands in the memory that the differences were in."""
+    labels = _real(use)
+    return use.tape.call(use.x, labels, count=ONE, saves=[use.x, labels], extra=[use.x.size])
 
 
 @keeps(BinaryCrossEntropyWithLogits)
@@ -63,8 +70,13 @@ def probabilities(use: OpUse[BinaryCrossEntropy]) -> Tensor:
     return t.call(x, held, count=ONE, saves=[x, held])
 
 
-@keeps(Hinge, MultiMargin)
-def margin(use: OpUse[Hinge | MultiMargin]) -> Tensor:
+@keeps(MultiMargin)
+def multi_margin(use: OpUse[MultiMargin]) -> Tensor:
+    return use.tape.call(use.x, count=ONE, saves=use.xs)
+
+
+@keeps(Hinge)
+def margin(use: OpUse[Hinge]) -> Tensor:
     t, scores = use.tape, use.x
     signs = t.unlearned(scores, scores.count, 4, real=True)
     product = t.call(scores, saves=[signs])

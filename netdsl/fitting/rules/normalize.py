@@ -37,7 +37,8 @@ def layernorm(use: OpUse[Layernorm]) -> Tensor:
 def rmsnorm(use: OpUse[Rmsnorm]) -> Tensor:
     many = product_of(use.op.x.shape[-use.op.axes :])
     statistics = times(rows_of(use.x, many), FULL)
-    return use.tape.call(use.x, *_learned(use), saves=[use.x], extra=[statistics])
+    apart = [use.x.size] if _learned(use) and not use.tape.card else []  # scaled in a step of its own
+    return use.tape.call(use.x, *_learned(use), saves=[use.x], extra=[statistics, *apart])
 
 
 @keeps(Groupnorm)

@@ -11,6 +11,9 @@ from netdsl.ops.recurrent import Gru, Lstm, Recurrence, Rnn
 UNITS = {"rnn": (0, 1), "gru": (3, 4)}
 """Numbers that each unit keeps at a step on a CPU: products of all steps at once, and what steps make themselves."""
 
+PAGES = 7 * 4096 // 2
+"""Bytes by which its seven parts are rounded up to pages, on average."""
+
 CARD = {"rnn": 1, "lstm": 6, "gru": 5}
 """As much of what cuDNN reserves: gates, states, and what goes into them."""
 
@@ -53,7 +56,7 @@ def _workspace(op: Recurrence, reads: int, steps: int, width: int) -> Growing:
     wide = max(reads, op.hidden)
     states = 2 * _line(wide, width) * width + _line(wide, FULL) * FULL + 2 * _line(op.hidden, FULL) * FULL
     gates = _line(4 * op.hidden, width) * width
-    return 0, steps * gates + 2 * (steps + 1) * states + steps * op.hidden * width
+    return PAGES, steps * gates + 2 * (steps + 1) * states + steps * op.hidden * width
 
 
 def _line(numbers: int, width: int) -> int:
