@@ -16,6 +16,7 @@ from netdsl.cli.options import add_net, add_size, count, whole
 from netdsl.cli.page import add_output, page_of, refuse_output, written
 from netdsl.cli.sizing import add_sizing, below, swept
 from netdsl.cli.streams import coloured, print_json
+from netdsl.cli.strict import add_strict, held_strictly
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     add_sizing(parser)
     add_conventions(parser)
+    add_strict(parser)
     add_fitting(parser)
 
 
@@ -62,4 +64,5 @@ def run(given: Namespace) -> None:
     else:
         print(text, end="")
     sys.stdout.flush()
+    held_strictly(opened, given)
     opened.say()

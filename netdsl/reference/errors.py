@@ -16,6 +16,7 @@ OTHER: dict[str, str] = {
     "double-equals": "`==` compares; a setting is given with `=`",
     "import-outside-folder": "`use` reads only what lies beside or below the file, and `std`",
     "missing-data": "training needs `data`, and the recipe names none",
+    "not-counted": "a report is `--strict`, and a number of this row is not counted, or not by another tool",
     "missing-pipeline": "a row has a name, but nothing behind its colon",
     "file-too-large": "a text holds more bytes than are read",
     "file-too-long": "a text, with the files that it uses, has more words, nets or `use` rows than are read",

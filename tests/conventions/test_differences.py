@@ -18,6 +18,7 @@ from netdsl.cli.app import run
 from netdsl.conventions.counting import counted
 from netdsl.conventions.differences import NoTotal, difference
 from netdsl.conventions.names import NAMES
+from netdsl.text.diagnostics import NetError
 
 NETS = nets()
 UP = """
@@ -161,3 +162,34 @@ def test_operations_without_a_rule_are_said_to_be_unknown() -> None:
     assert "not known how XLA" in netdsl.counted(netdsl.load_text(
         "net Sorted {\n  input x [5]\n  output y: x -> sort\n}\n"
     ), "xla").rows[0].why  # fmt: skip
+
+
+def test_strict_reports_end_with_an_error_at_each_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "odd.net"
+    file.write_text(
+        "net Odd {\n  input image [3, 224, 224]\n  c1: conv(8, 11, stride=4)\n  up: conv_transpose(4, 2)\n}\n"
+    )
+    assert not run(["report", str(file)])
+    with pytest.raises(NetError) as raised:
+        run(["report", str(file), "--strict", "--convention", "deepspeed"])
+    found = [(each.code, each.span.line) for each in raised.value.diagnostics]
+    assert sorted(found) == [("not-counted", 4), ("pixels-dropped", 3)]
+    assert "conv_transpose" in capsys.readouterr().out  # the report itself is printed before
+    assert not run(["report", str(SPECS / "lenet.net"), "--strict"])
+
+
+def test_the_page_has_the_totals() -> None:
+    """docs/conventions.md shows the reference networks as they are counted."""
+    page = (SPECS.parent / "docs" / "conventions.md").read_text(encoding="utf-8")
+    shown: dict[tuple[str, str], str] = {}
+    columns: list[str] = []
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| convention |") and "tool" not in cells:
+            columns = cells[1:]
+        elif line.startswith("| `") and len(cells) == len(columns) + 1:
+            shown |= {(name, cells[0].strip("`")): cell for name, cell in zip(columns, cells[1:], strict=True)}
+    assert {name for name, _ in shown} == set(NETS)
+    for name, (net, sizes) in NETS.items():
+        for one in counted(net, NAMES, analyze(net, sizes=sizes, listed=False).at):
+            assert shown[name, one.convention] == ("–" if one.total is None else f"{one.total:,}")

@@ -46,6 +46,7 @@ READ = (
     "docs/comparing.md",
     "docs/drawing.md",
     "docs/sizes.md",
+    "docs/conventions.md",
     "docs/lesson.md",
     "docs/fitting.md",
     "docs/weights.md",
