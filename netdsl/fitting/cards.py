@@ -1,8 +1,8 @@
-"""Graphics cards that nets are trained on, by what their makers' data sheets say of them.
+"""Graphics cards that nets are trained on, by what their maker's data sheets say of them.
 
-Memory in bytes, bandwidth in bytes a second; operations a second are dense, a multiplication and an addition being
-two, with products of halves added up in float32 where the sheet tells both. A board with two processors stands as one
-of these.
+Memory in bytes, bandwidth in bytes a second. Operations a second are peaks at the boost clock, a multiplication and an
+addition being two, dense: of sheets that tell a rate with sparsity it is half of that. Products of halves are added up
+in float32 where the sheet tells both. A board with two processors stands as one of these.
 """
 
 from __future__ import annotations
@@ -14,14 +14,35 @@ from typing import NamedTuple
 GIB = 2**30
 
 
+class CardSource(NamedTuple):
+    """Where the figures of a card stand."""
+
+    title: str
+    year: int
+    note: str = ""
+    """What was made of the figures there, or is left out of them."""
+
+    def __str__(self) -> str:
+        return f"{self.title}, {self.year}{f'; {self.note}' if self.note else ''}"
+
+
 class CardSheet(NamedTuple):
     """One card. `rates` are operations a second by precision: `no` is float32, what is missing the card has not."""
 
     name: str
-    memory: int
+    gibibytes: int
     bandwidth: float
     rates: Mapping[str, float]
-    source: str
+    source: CardSource
+    tensor_cores: bool
+    """Whether the rates of halves are those of tensor cores; that of float32 never is, and TF32 is left out."""
+    correcting: bool
+    """Whether it is delivered with error correction that takes a sixteenth of its memory: HBM has bits of its own."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that there are for programs and CUDA."""
+        return self.gibibytes * GIB * (15 if self.correcting else 16) // 16
 
     def rate(self, precision: str) -> float:
         """Operations a second; of a precision that it has not, those of float32."""
@@ -29,33 +50,59 @@ class CardSheet(NamedTuple):
 
 
 def _card(
-    name: str, gibibytes: int, gigabytes: float, fp32: float, fp16: float | None, bf16: float | None, source: str
-) -> CardSheet:  # fmt: skip
-    found = {"no": fp32, "fp16": fp16, "bf16": bf16}
-    rates = {word: rate * 1e12 for word, rate in found.items() if rate is not None}
-    return CardSheet(name, gibibytes * GIB, gigabytes * 1e9, MappingProxyType(rates), source)
+    name: str, gibibytes: int, gigabytes: float, rates: tuple[float, ...], source: CardSource, kind: str = ""
+) -> CardSheet:
+    """`rates` are 10¹² operations a second in float32, float16 and bfloat16; `kind` says `tensor`, `ecc`, or both."""
+    found = {word: rate * 1e12 for word, rate in zip(("no", "fp16", "bf16"), rates, strict=False)}
+    each = MappingProxyType(found)
+    return CardSheet(name, gibibytes, gigabytes * 1e9, each, source, "tensor" in kind, "ecc" in kind)
 
+
+TURING = "NVIDIA Turing GPU Architecture white paper"
+AMPERE = "NVIDIA A100 Tensor Core GPU Architecture white paper"
+VOLTA = CardSource("NVIDIA Tesla V100 GPU Accelerator data sheet", 2018, "SXM2")
+HALF = "half of the rates with sparsity"
 
 CARDS = (
-    _card("K80", 12, 240, 4.37, None, None, "NVIDIA Tesla K80 data sheet: one of its two processors, boosted"),
-    _card("Titan X (Maxwell)", 12, 336.5, 6.1, None, None, "NVIDIA GeForce GTX Titan X specifications"),
-    _card("Titan X", 12, 480, 11.0, None, None, "NVIDIA Titan X (Pascal) specifications"),
-    _card("GTX 1080 Ti", 11, 484, 11.3, None, None, "NVIDIA GeForce GTX 1080 Ti specifications"),
-    _card("P100", 16, 732, 10.6, 21.2, None, "NVIDIA Tesla P100 data sheet, NVLink"),
-    _card("V100 16GB", 16, 900, 15.7, 125, None, "NVIDIA V100 data sheet, SXM2"),
-    _card("V100 32GB", 32, 900, 15.7, 125, None, "NVIDIA V100 data sheet, SXM2"),
-    _card("T4", 16, 320, 8.1, 65, None, "NVIDIA T4 data sheet"),
-    _card("RTX 2080 Ti", 11, 616, 13.4, 53.8, None, "NVIDIA Turing architecture white paper, reference board"),
-    _card("RTX 3090", 24, 936, 35.6, 71, 71, "NVIDIA Ampere GA102 architecture white paper"),
-    _card("RTX 4090", 24, 1008, 82.6, 165.2, 165.2, "NVIDIA Ada architecture white paper"),
-    _card("A100 40GB", 40, 1555, 19.5, 312, 312, "NVIDIA A100 data sheet"),
-    _card("A100 80GB", 80, 2039, 19.5, 312, 312, "NVIDIA A100 data sheet, SXM"),
-    _card("L4", 24, 300, 30.3, 121, 121, "NVIDIA L4 data sheet"),
-    _card("L40S", 48, 864, 91.6, 362, 362, "NVIDIA L40S data sheet"),
-    _card("H100 80GB", 80, 3350, 67, 989, 989, "NVIDIA H100 data sheet, SXM"),
-    _card("H200 141GB", 141, 4800, 67, 989, 989, "NVIDIA H200 data sheet, SXM"),
-    _card("B200", 180, 7700, 75, 2250, 2250, "NVIDIA HGX B200 data sheet, an eighth of it"),
-)
+    _card("K80", 12, 240, (4.37,), CardSource(
+        "NVIDIA Tesla K80 GPU Accelerator board specification", 2015, "one of two processors: half of the board's 8.74"
+    ), "ecc"),
+    _card("Titan X (Maxwell)", 12, 336.5, (6.6,), CardSource(
+        "NVIDIA GeForce GTX TITAN X specifications", 2015, "it tells no rate: 3,072 cores at 1,075 MHz"
+    )),
+    _card("Titan X", 12, 480, (11.0,), CardSource("NVIDIA TITAN X (Pascal) specifications", 2016)),
+    _card("GTX 1080 Ti", 11, 484, (11.3,), CardSource(TURING, 2018, "its table of earlier cards")),
+    _card("P100", 16, 732, (10.6, 21.2), CardSource("NVIDIA Tesla P100 data sheet", 2016, "NVLink")),
+    _card("V100 16GB", 16, 900, (15.7, 125), VOLTA, "tensor"),
+    _card("V100 32GB", 32, 900, (15.7, 125), VOLTA, "tensor"),
+    _card("T4", 16, 320, (8.1, 65), CardSource("NVIDIA T4 Tensor Core GPU data sheet", 2019), "tensor ecc"),
+    _card("RTX 2080 Ti", 11, 616, (13.4, 53.8), CardSource(TURING, 2018, "reference board"), "tensor"),
+    _card("RTX 3090", 24, 936, (35.6, 71, 71), CardSource(
+        "NVIDIA Ampere GA102 GPU Architecture white paper", 2020
+    ), "tensor"),
+    _card("RTX 4090", 24, 1008, (82.6, 165.2, 165.2), CardSource(
+        "NVIDIA Ada GPU Architecture white paper", 2022
+    ), "tensor"),
+    _card("A100 40GB", 40, 1555, (19.5, 312, 312), CardSource(AMPERE, 2020), "tensor"),
+    _card("A100 80GB", 80, 2039, (19.5, 312, 312), CardSource(
+        "NVIDIA A100 Tensor Core GPU data sheet", 2021, "SXM"
+    ), "tensor"),
+    _card("L4", 24, 300, (30.3, 121, 121), CardSource(
+        "NVIDIA L4 Tensor Core GPU data sheet", 2023, HALF
+    ), "tensor ecc"),
+    _card("L40S", 48, 864, (91.6, 362, 362), CardSource(
+        "NVIDIA L40S data sheet", 2023, "its 733 with sparsity would be 366"
+    ), "tensor ecc"),
+    _card("H100 80GB", 80, 3350, (67, 989, 989), CardSource(
+        "NVIDIA H100 Tensor Core GPU data sheet", 2023, f"SXM; {HALF}"
+    ), "tensor"),
+    _card("H200 141GB", 141, 4800, (67, 989, 989), CardSource(
+        "NVIDIA H200 Tensor Core GPU data sheet", 2023, f"SXM; {HALF}"
+    ), "tensor"),
+    _card("B200", 180, 7700, (75, 2250, 2250), CardSource(
+        "NVIDIA Blackwell data sheet", 2025, f"HGX; {HALF}; announced with 192 GB, 8 TB/s and 80"
+    ), "tensor"),
+)  # fmt: skip
 
 RESERVE = GIB
 """Bytes left to the CUDA context, the kernels' workspaces and gaps between tensors."""
