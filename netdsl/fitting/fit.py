@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from netdsl.analysis.nesting import chains, with_inner
 from netdsl.analysis.report import Report
 from netdsl.analyzer import analyze, sizes_of
 from netdsl.base.collector import collector_paused
@@ -17,7 +18,7 @@ from netdsl.base.record import changed, keyed
 from netdsl.base.slips import nearest
 from netdsl.fitting.cards import RESERVE, CardSheet
 from netdsl.fitting.ledger import NOTHING, Growing, MemoryLedger, at_batch, plus
-from netdsl.fitting.roofline import Estimate, RowTime, estimate
+from netdsl.fitting.roofline import Estimate, RowTime, blocks_too, estimate
 from netdsl.fitting.step import KeptMemory, LoadedModel, PartOfStep, StepManner
 from netdsl.graph import Net
 from netdsl.graph.begun import begun
@@ -146,15 +147,16 @@ def fit(net: Net, asked: StepAsked, sizes: Mapping[str, int] | None = None) -> F
 
 def blocks_named(net: Net, report: Report, words: Sequence[str]) -> tuple[str, ...]:
     """The paths of the blocks that some rows are, or have in them first; `RunError` for a row without any."""
-    loops = tuple(f"{row.path}." for row in report.rows if row.kind == "recurrent")
-    blocks = [row.path for row in report.rows if row.kind == "block" and not row.path.startswith(loops)]
+    around = chains(report.rows)
+    loops = {row.path for row in report.rows if row.kind == "recurrent"}
+    blocks = [row for row in report.rows if row.kind == "block" and loops.isdisjoint(around[row.path])]
     found: list[str] = []
     for word in words:
-        inside = [path for path in blocks if path == word or path.startswith(f"{word}.")]
-        least = min((path.count(".") for path in inside), default=0)
+        inside = [row for row in blocks if row.path == word] or [r for r in blocks if r.path.startswith(f"{word}.")]
         if not inside:
-            raise _no_block(net, report, blocks, word)
-        found += [path for path in inside if path.count(".") == least]
+            raise _no_block(net, report, [row.path for row in blocks], word)
+        least = min(row.depth for row in inside)
+        found += [row.path for row in inside if row.depth == least]
     return tuple(dict.fromkeys(found))
 
 
@@ -240,13 +242,14 @@ def _sum(found: Mapping[tuple[str, str], Growing], phase: str, batch: int) -> in
 
 
 def _rows(report: Report, model: LoadedModel, kept: KeptMemory, seen: Estimate | None, batch: int) -> list[RowFit]:
-    """Each row of the report; a block has the sum over the paths that begin with its own."""
+    """Each row of the report; a block has the sum over what is inside it."""
     traffic = model.traffic
     counted = (kept.rows, _by_path(traffic.macs), _by_path(traffic.moved))
-    held, macs, moved = (_nested(found, batch) for found in counted)
+    held, macs, moved = (with_inner({p: at_batch(s, batch) for p, s in each.items()}, report.rows) for each in counted)
+    times = blocks_too(seen.rows, report.rows) if seen else {}
     found = []
     for row in report.rows:
-        time = seen.row(row.path) if seen else RowTime(0.0, 0.0)
+        time = times.get(row.path, RowTime(0.0, 0.0))
         found.append(
             RowFit(
                 path=row.path,
@@ -264,17 +267,6 @@ def _by_path(found: Mapping[tuple[str, str], Growing]) -> dict[str, Growing]:
     total: dict[str, Growing] = {}
     for (_, path), size in found.items():
         total[path] = plus(total.get(path, NOTHING), size)
-    return total
-
-
-def _nested(found: Mapping[str, Growing], batch: int) -> dict[str, int]:
-    """Numbers by path, those of inner paths with the outer ones."""
-    total: dict[str, int] = {}
-    for path, size in found.items():
-        parts = path.split(".")
-        for length in range(1, len(parts) + 1):
-            outer = ".".join(parts[:length])
-            total[outer] = total.get(outer, 0) + at_batch(size, batch)
     return total
 
 

@@ -6,8 +6,11 @@ that products run at the card's peak, that every operation reads and writes memo
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from netdsl.analysis.nesting import chains
+from netdsl.analysis.report import Row
 from netdsl.fitting.cards import CardSheet
 from netdsl.fitting.ledger import NOTHING, at_batch
 from netdsl.fitting.tape import Traffic
@@ -30,19 +33,15 @@ class RowTime(NamedTuple):
         return "compute" if self.compute >= self.memory else "memory"
 
 
-class Estimate:
-    """The time of every row, those inside a block also with it."""
+class Estimate(NamedTuple):
+    """The time of every layer by its path, and of them all."""
 
-    def __init__(self, times: dict[str, RowTime], total: RowTime) -> None:
-        self._times = times
-        self.total = total
+    rows: Mapping[str, RowTime]
+    total: RowTime
 
     @property
     def compute(self) -> float:
         return self.total.compute
-
-    def row(self, path: str) -> RowTime:
-        return self._times.get(path, RowTime(0.0, 0.0))
 
 
 def estimate(traffic: Traffic, batch: int, card: CardSheet, precision: str) -> Estimate:
@@ -54,11 +53,18 @@ def estimate(traffic: Traffic, batch: int, card: CardSheet, precision: str) -> E
         memory = at_batch(traffic.moved.get(key, NOTHING), batch) / card.bandwidth
         one = RowTime(compute, 0.0) if compute > memory else RowTime(0.0, memory)
         total = _sum(total, one)
-        parts = key[1].split(".")
-        for length in range(1, len(parts) + 1):
-            outer = ".".join(parts[:length])
-            times[outer] = _sum(times.get(outer, RowTime(0.0, 0.0)), one)
+        times[key[1]] = _sum(times.get(key[1], RowTime(0.0, 0.0)), one)
     return Estimate(times, total)
+
+
+def blocks_too(times: Mapping[str, RowTime], rows: Sequence[Row]) -> dict[str, RowTime]:
+    """The times of layers, and of blocks those of all that is inside them."""
+    total: dict[str, RowTime] = {}
+    around = chains(rows)
+    for path, one in times.items():
+        for outer in around.get(path, (path,)):
+            total[outer] = _sum(total.get(outer, RowTime(0.0, 0.0)), one)
+    return total
 
 
 def _sum(one: RowTime, other: RowTime) -> RowTime:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 
+from netdsl.analysis.nesting import copies
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
-from netdsl.analysis.report import Report, Row
+from netdsl.analysis.report import Report
 from netdsl.base.terminal import escaped, printable
 from netdsl.fitting.fit import FoundFit, MemoryFit, RowFit
 from netdsl.reports.data import as_json, laid_out, plain
@@ -45,7 +46,7 @@ def _headings(fit: MemoryFit) -> list[str]:
 
 def _cells(report: Report, fit: MemoryFit, line: DrawnRow) -> list[str]:
     """One row; copies that are drawn once are added up."""
-    row, own = line.row, _copies(report.rows, line)
+    row, own = line.row, copies(report.rows, line.row, line.copies)
     rows = {found.path: found for found in fit.rows}
     found = [rows[path] for path in own]
     kept, macs = sum(f.kept_bytes for f in found), sum(f.macs for f in found)
@@ -63,15 +64,6 @@ def _times(fit: MemoryFit, found: Sequence[RowFit]) -> list[str]:
     seconds = sum(f.seconds or 0.0 for f in found)
     share = f"{100 * seconds / fit.device.seconds:.1f}" if fit.device.seconds and seconds else NONE
     return [_duration(seconds) if seconds else NONE, share, (found[0].bound or NONE) if found else NONE]
-
-
-def _copies(rows: Sequence[Row], line: DrawnRow) -> list[str]:
-    """The paths of the copies that a drawn row stands for."""
-    many = int(line.layer.rsplit(" × ", 1)[1]) if " × " in line.layer else 1
-    parent = line.row.path.rpartition(".")[0]
-    alike = [r.path for r in rows if r.depth == line.row.depth and r.path.rpartition(".")[0] == parent]
-    start = alike.index(line.row.path)
-    return alike[start : start + many]
 
 
 def _number(number: int | None, write: Callable[[int], str]) -> str:

@@ -10,11 +10,14 @@ import pytest
 
 import netdsl
 from netdsl.base.errors import RunError
+from netdsl.fitting.asked import asked
 from netdsl.fitting.cards import CARDS, RESERVE
+from netdsl.fitting.fit import FoundFit, fit
 from netdsl.fitting.forward import RULES
 from netdsl.ops.base import REGISTRY
 from netdsl.ops.measure import Measure
 from netdsl.ops.value import Constant, FreeParam
+from netdsl.reports.fitting import render_fit
 
 LENET = "specs/lenet.net"
 
@@ -41,6 +44,35 @@ def test_products_of_a_step_are_those_of_its_gradients() -> None:
     assert step.forward_macs == 416_520
     assert first.macs == 2 * 117_600, "its input needs no gradient"
     assert step.step_macs == 3 * 416_520 - 117_600 == sum(row.macs for row in step.rows)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("unet", "UNetSame"), ("resnet", "ResNet18"), ("segnet", "SegNet"), ("gpt", "GPT2")]
+)
+def test_a_block_has_what_is_inside_it_and_nothing_beside_it(file: str, name: str) -> None:
+    net = netdsl.load(f"specs/{file}.net", name)
+    step, report = fit(net, asked(net, batch=2, device="A100 80GB"))
+    assert step.device is not None
+    outer = [found for found, row in zip(step.rows, report.rows, strict=True) if row.depth == 0]
+    assert sum(row.kept_bytes for row in outer) <= step.kept_bytes, "the rest is of losses"
+    assert sum(row.macs for row in outer) == step.step_macs
+    assert sum(row.seconds or 0.0 for row in outer) <= step.device.seconds * (1 + 1e-9)
+    for index, row in enumerate(report.rows):
+        rest = report.rows[index + 1 :]
+        inside = next((i for i, other in enumerate(rest) if other.depth <= row.depth), len(rest))
+        beside = [step.rows[index + 1 + i] for i in range(inside) if rest[i].kind == "layer"]
+        if row.kind == "block":
+            assert step.rows[index].macs == sum(each.macs for each in beside), row.path
+            assert step.rows[index].seconds == pytest.approx(sum(each.seconds or 0.0 for each in beside)), row.path
+
+
+def test_copies_whose_rows_are_called_otherwise_are_added_up_too() -> None:
+    rows = "".join(f"  a{n}: b\n" for n in (1, 2, 3))
+    net = netdsl.load_text(f"block b {{\n  input x\n  conv(8, 3, pad=1)\n}}\nnet N {{\n  input x [8, 9, 9]\n{rows}}}\n")
+    step, report = fit(net, asked(net, batch=2))
+    table = render_fit(FoundFit(step, report), "table", depth=1)
+    row = next(line for line in table.splitlines() if line.startswith("a1…3"))
+    assert row.endswith("100.0")
 
 
 def test_the_largest_batch_is_where_one_more_does_not_fit() -> None:
