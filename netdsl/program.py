@@ -46,6 +46,8 @@ class Program:
     """What stands before the keyword of a row of `recipe` where messages name it."""
     fields: tuple[str, ...] = ()
     """The fields of samples that are handed over."""
+    options: Mapping[str, str] = anew(factory=dict)
+    """What gave a setting, where that is not `--set`."""
     built: dict[str, Net | None] = anew(factory=dict)
 
     @property
@@ -94,7 +96,9 @@ class Program:
 
     @collector_paused()
     def _build(self, definition: syntax.Definition) -> Net | None:
-        settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
+        settings = {
+            n: _parsed(t, self.collector, f"{self.options.get(n, '--set')} {n}") for n, t in self.settings.items()
+        }
         outside = BesideText(self._rows(), self.fields)
         self.collector.check()
         return self._watched(
@@ -191,18 +195,29 @@ def load_source(
     by: str | None = None,
     prefix: str = "--",
     fields: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> Program:
     """Parse a source. `settings` and `recipe` hold values in the language's own syntax; `by` names a recipe.
 
-    Rows of `recipe` are named by keyword behind a `prefix` where they are wrong; `fields` are those of samples that a
-    program hands over.
+    Settings are named behind `--set` where they are wrong, or behind their own of the `options`. Rows of `recipe` are
+    named by keyword behind a `prefix`, and `fields` are those of samples that a program hands over.
     """
     collector = Collector()
     file = _tree(source, collector)
     library = Library(_tree, read_source, collector)
     module = library.open(file)
     return Program(
-        file.source, file, module, library, collector, settings or {}, recipe or {}, by, prefix, tuple(fields)
+        file.source,
+        file,
+        module,
+        library,
+        collector,
+        settings or {},
+        recipe or {},
+        by,
+        prefix,
+        tuple(fields),
+        options or {},
     )
 
 

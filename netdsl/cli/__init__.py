@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from netdsl.text.diagnostics import NetError
@@ -47,17 +49,23 @@ def leave(code: int) -> NoReturn:
 
 def attempt(arguments: list[str]) -> int:
     """Carry a command line out, mistakes explained on stderr. Raises `OSError` when nothing can be printed."""
-    from netdsl.cli import streams
     from netdsl.cli.app import run
 
+    return explained(partial(run, arguments))
+
+
+def explained(work: Callable[[], int], trouble: int = 1) -> int:
+    """The exit code of some work; where it fails that is told on stderr, and the code is `trouble`."""
+    from netdsl.cli import streams
+
     try:
-        code = run(arguments)
+        code = work()
         sys.stdout.flush()
     except NetError as error:
         from netdsl.reports.plain import render
 
         print(render(error.diagnostics, color=streams.coloured(sys.stderr)), file=sys.stderr)
-        return 1
+        return trouble
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -65,7 +73,7 @@ def attempt(arguments: list[str]) -> int:
         if os.environ.get("NETDSL_DEBUG") or streams.failed(error):
             raise
         streams.say(f"error: {_plain(error)}", sys.stderr)
-        return 1
+        return trouble
     return code
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from netdsl.text.source import Source
 
 
+TROUBLE = 2
+"""The exit code of what cannot be compared under `--exit-code`, where 1 says that the nets differ."""
+NEW_SET = "--new-set"
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a `.net` file, or `REVISION:FILE`")
     parser.add_argument(
@@ -31,17 +37,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_choice(parser)
     parser.add_argument("--new-net", metavar="NAME", help="which net of NEW (default: that of --net)")
     parser.add_argument(
-        "--new-set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="new_settings",
+        "--new-set", metavar="NAME=VALUE", type=partial(pair, option=NEW_SET), action="append", default=[],
+        dest="new_settings",
         help="a setting of the net of NEW alone; may be repeated",
     )  # fmt: skip
     add_size(parser)
     parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
-    parser.add_argument("--exit-code", action="store_true", help="exit with 1 where the nets differ")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 where the nets differ, 2 on trouble")
 
 
 def run(given: Namespace) -> int:
+    from netdsl.cli import explained
+
+    return explained(partial(_compare, given), TROUBLE) if given.exit_code else _compare(given)
+
+
+def _compare(given: Namespace) -> int:
     from netdsl.comparison.difference import compared
     from netdsl.reports import terminal_width
     from netdsl.reports.difference import render
@@ -94,14 +107,16 @@ def _named(given: Namespace) -> str:
 
 def _program(given: Namespace, new: bool, stack: ExitStack, read: dict[str, Source]) -> Program:
     """The text of one of the two nets; one that is both, which may be standard input, is read once."""
-    from netdsl.cli.revisions import is_revision, program_at
+    from netdsl.cli.revisions import is_revision, program_at, refuse_bare
     from netdsl.cli.specs import source_of
     from netdsl.program import load_source
 
     name = _named(given) if new else given.old
-    settings = {**dict(given.settings), **(dict(given.new_settings) if new else {})}
+    own = dict(given.new_settings) if new else {}
+    settings, options = {**dict(given.settings), **own}, dict.fromkeys(own, NEW_SET)
     if is_revision(name):
-        return stack.enter_context(program_at(name, settings))
+        return stack.enter_context(program_at(name, settings, options))
     if name not in read:
+        refuse_bare(name, given.old if new else given.new)
         read[name] = source_of(Path(name))
-    return load_source(read[name], settings)
+    return load_source(read[name], settings, options=options)

@@ -113,6 +113,10 @@ def help_of(unknown: Sequence[str], options: Iterable[str], line: Sequence[str] 
     )
 
 
+PLACES = {"diff": "it compares two: `netdsl diff OLD NEW`"}
+"""What is said of one file too many to commands that take several."""
+
+
 def _no_option(line: CommandLine, word: str) -> str:
     """A word that is neither an option nor the one file: a setting, or what an option does not take."""
     at = line.words.index(word) if word in line.words else 0
@@ -124,7 +128,7 @@ def _no_option(line: CommandLine, word: str) -> str:
         return f"`{before}` {no_value(before, word)}"
     named = re.fullmatch(r"([A-Za-z_][\w.]*)=(\S+)", word)
     if named is None:
-        return "a command takes one file: give the others their own"
+        return PLACES.get(line.command, "a command takes one file: give the others their own")
     own = "--set" in line.options and f"a setting of the net is given by `--set {quoted(word)}`"
     known = _settings(line) if own else None
     if own and (named[1] in known if known is not None else line.command != "train"):

@@ -126,12 +126,12 @@ def add_engine(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def pair(text: str) -> tuple[str, str]:
-    """`name=value`; anything else is bad usage."""
+def pair(text: str, option: str = "--set") -> tuple[str, str]:
+    """`name=value` behind an option; anything else is bad usage."""
     name, equals, value = text.partition("=")
     several = [p.strip() for p in _parted(text)]
     if len(several) > 1 and all(re.match(r"[A-Za-z_]\w*\s*=[^=]", p) for p in several):
-        each = " ".join(f"--set {p}" for p in several)
+        each = " ".join(f"{option} {p}" for p in several)
         raise ArgumentTypeError(f"each has an option of its own: write `{each[:LONGEST]}`")
     if not equals or not name.strip().isidentifier() or not value.strip():
         raise ArgumentTypeError(f"`{text[:LONGEST]}` is not of the form name=value")

@@ -33,8 +33,21 @@ def is_revision(name: str) -> bool:
     return bool(colon and revision and file) and not Path(name).exists()
 
 
+def refuse_bare(name: str, other: str | None) -> None:
+    """Raise `RunError` of a revision that names no file, with the file beside it where there is one."""
+    if name == "-" or Path(name).exists() or name.startswith("-"):
+        return
+    try:
+        _commit(name)
+    except RunError:
+        return
+    file = other.partition(":")[2] if other and is_revision(other) else other
+    file = file if file and file != "-" and (is_revision(other or "") or Path(file).exists()) else "FILE"
+    raise RunError(f"`{name}` is a revision, and no file of it: write `{name}:{file}`")
+
+
 @contextmanager
-def program_at(name: str, settings: dict[str, str]) -> Iterator[Program]:
+def program_at(name: str, settings: dict[str, str], options: dict[str, str]) -> Iterator[Program]:
     """The program in `REVISION:FILE`, whose path git reads from the top. Raises `NetError`, `RunError`."""
     revision, _, file = name.partition(":")
     if revision.startswith("-"):
@@ -49,7 +62,7 @@ def program_at(name: str, settings: dict[str, str]) -> Iterator[Program]:
             kept = Path(folder, other)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(held)
-        yield load_source(source, settings)
+        yield load_source(source, settings, options=options)
 
 
 def _paths(file: str) -> list[PurePosixPath]:

@@ -34,6 +34,9 @@ class RowSide:
     macs: int | None = 0
     """None where its operation does not state them."""
     activation_bytes: int = 0
+    frozen: bool = False
+    shared: bool = False
+    """Whether it uses the weights of another row."""
     receptive_field: tuple[int, ...] = ()
     """The largest over the phases, along each axis; () where it is not known."""
 
@@ -177,13 +180,15 @@ class Comparing:
         return list(self.rows(pairs, wiring, depth + 1)), list(_ends(old.node.op, new.node.op, wiring))
 
     def side(self, item: RowTree, net: Net) -> RowSide:
-        text, line, row = layer_text(item.node, net.written), item.node.span.line, item.row
+        node, row = item.node, item.row
+        text, line, shared = layer_text(node, net.written), node.span.line, node.shares is not None
         if row is None:
-            return RowSide(path=item.path, layer=text, line=line)
+            return RowSide(path=item.path, layer=text, line=line, frozen=node.frozen, shared=shared)
         seen = row.receptive_field
         return RowSide(
             path=item.path, layer=text, line=line, outputs=row.outputs, params=row.params, macs=row.macs,
             activation_bytes=row.activation_bytes, receptive_field=seen.size if seen else (),
+            frozen=node.frozen, shared=shared,
         )  # fmt: skip
 
     # ------------------------------------------------------------ inputs and outputs

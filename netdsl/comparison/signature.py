@@ -30,10 +30,10 @@ class Interning:
         return self.known.setdefault(thing, len(self.known))
 
     def settings(self, op: Op | Block, symbols: Mapping[str, Extent]) -> Hashable:
-        """All settings of a layer, those that were left out as well."""
+        """All settings of a layer in their normal form, those that were left out as well."""
         if isinstance(op, Block):
             return tuple((name, plain(value, symbols)) for name, value in op.settings.items())
-        return tuple((d.name, plain(getattr(op, d.name), symbols)) for d in op.settings())
+        return tuple((name, plain(value, symbols)) for name, value in op.normal())
 
 
 class OpenedUse(NamedTuple):

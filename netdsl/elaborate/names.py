@@ -198,11 +198,13 @@ def refuse_setting(site: Site, name: syntax.Name) -> None:
     if at_work is None:
         return
     parameters = {p.name.id: p for p in at_work.parameters}
-    given = name.span.source.name.partition("--set ")[2]
+    option, _, given = name.span.source.name.partition(" ")
     if given in parameters and isinstance(parameters[given].default, syntax.Literal):
         usual = parameters[given].default.span.text  # type: ignore[union-attr]
         message = f"nothing is called `{name.id}`, and `{given}` is no word"
-        site.error("unknown-name", message, name.span, help=f"give it a value such as its own: `--set {given}={usual}`")
+        site.error(
+            "unknown-name", message, name.span, help=f"give it a value such as its own: `{option} {given}={usual}`"
+        )
     if name.id in parameters:
         value = parameters[name.id].default
         row = f"let {name.id} = {value.span.text if value is not None else '…'}"

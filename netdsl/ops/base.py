@@ -197,6 +197,13 @@ class Op(Declared, abstract=True):
     training_differs: ClassVar[bool] = False
     """True when training computes something else than inference: dropout, batchnorm."""
 
+    spelt: ClassVar[Mapping[str, str]] = {
+        "kernel": "kernels", "stride": "strides", "pad": "pads", "dilation": "dilations", "output_padding": "extra",
+        "size": "sizes", "factor": "factors", "margin": "margins", "amount": "rims",
+        "axis": "along", "start": "begin", "order": "axes",
+    }  # fmt: skip
+    """Settings with the attribute in which `prepare()` writes them out, of operations that derive it."""
+
     no_gradient: ClassVar[str] = ""
     """Why nothing can be learned through it, as the rest of a sentence; one that does not say so has a `gradient`."""
 
@@ -210,6 +217,13 @@ class Op(Declared, abstract=True):
             for word in (cls.name, *cls.__dict__.get("aliases", ())):
                 assert word not in table, f"two operations are called {word}"
                 table[word] = cls
+
+    def normal(self) -> Iterator[tuple[str, Any]]:
+        """The settings as `prepare()` writes them out: those of equal operations are equal, however they are given."""
+        for setting in self.settings():
+            whole = self.spelt.get(setting.name)
+            name = whole if whole in self.derived and hasattr(self, whole) else setting.name
+            yield setting.name, getattr(self, name)
 
     def result(self) -> TensorType | tuple[TensorType, ...]:
         """Type of the result, or of each result."""

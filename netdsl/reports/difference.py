@@ -18,11 +18,12 @@ FORMATS = ("table", "markdown", "json")
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 COLOURS = {"added": "32", "removed": "31", "changed": "33"}
 WAYS = {
-    "inputs": "reads other rows", "frozen": "is frozen, or no longer",
-    "weights": "has the weights of another row, or no longer",
-    "outputs": "gives other rows", "states": "has other states", "steps": "runs other steps",
+    "inputs": "reads other rows", "outputs": "gives other rows", "states": "has other states",
+    "steps": "runs other steps",
 }  # fmt: skip
 """What is said of a change that the two texts of a row do not show."""
+NARROWEST = 12
+"""Columns that are used at least."""
 NUMBERS = tuple(c for c in in_rows() if c.name in ("params", "macs", "activation_bytes"))
 CALLED = {"params": "params", "macs": "MACs", "activation_bytes": "memory"}
 
@@ -42,8 +43,9 @@ def render(found: NetDifference, format: str = "table", *, width: int = 100, col
 
 
 def _table(found: NetDifference, width: int, color: bool) -> Iterator[str]:
-    yield f"{found.old} → {found.new}"
-    yield from wrap(_summary(found), width)
+    width = max(width, NARROWEST)
+    yield from _fitted(f"{found.old} → {found.new}", width)
+    yield from _fitted(_summary(found), width)
     told = [r for r in found.rows if r.status in MARKS]
     if told:
         yield ""
@@ -52,22 +54,40 @@ def _table(found: NetDifference, width: int, color: bool) -> Iterator[str]:
     totals = list(_totals(found))
     if totals:
         yield ""
-        yield from _columns([("", "old", "new", "difference"), *totals])
+        yield from _columns([("", "old", "new", "difference"), *totals], width)
 
 
 def _row_lines(row: RowDifference, width: int, color: bool) -> Iterator[str]:
     """A row in one line, or its numbers in a second one where they do not fit."""
-    mark, indent = MARKS[row.status], "  " * row.depth
-    head = printable(f"{mark} {indent}{_name(row)}: {_layer(row)}")
-    rest = ", ".join([*_remarks(row), *_changes(row)])
-    lines = [f"{head}   {rest}"] if rest and len(head) + 3 + len(rest) <= width else [head]
-    if rest and len(lines[0]) == len(head):
-        lines += [f"  {indent}  {line}" for line in wrap(rest, max(width - len(indent) - 4, 20))]
+    first = f"{MARKS[row.status]} {'  ' * row.depth}"[: width // 2 - 2]
+    head, rest = printable(f"{_name(row)}: {_layer(row)}"), ", ".join([*_remarks(row), *_changes(row)])
+    lines = [f"{first}{head}   {rest}".rstrip()]
+    if len(lines[0]) > width:
+        lines = _hung(first, head, width) + (_hung(" " * (len(first) + 2), rest, width) if rest else [])
     yield from (f"\x1b[{COLOURS[row.status]}m{line}\x1b[0m" if color else line for line in lines)
 
 
-def _columns(lines: list[tuple[str, ...]]) -> Iterator[str]:
+def _hung(first: str, text: str, width: int) -> list[str]:
+    """A text behind a margin, further lines as far in or two further."""
+    if len(first) + len(text) <= width:
+        return [first + text]
+    more = first if first.isspace() else " " * (len(first) + 2)
+    lines = _fitted(text, width - len(more))
+    return [first + lines[0], *(more + line for line in lines[1:])]
+
+
+def _fitted(text: str, width: int) -> list[str]:
+    """Lines of at most `width`, broken at spaces and, where a word is longer, inside it."""
+    return [line[i : i + width] for line in wrap(text, width) for i in range(0, max(len(line), 1), width)]
+
+
+def _columns(lines: list[tuple[str, ...]], width: int) -> Iterator[str]:
+    """The totals under their heads, or, where that is too wide, a sentence for each."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    if sum(widths) + 2 * (len(widths) - 1) > width:
+        for name, old, new, change in lines[1:]:
+            yield from _hung("", f"{name}: {old} → {new}, {change}", width)
+        return
     for name, *numbers in lines:
         cells = [n.rjust(w) for n, w in zip(numbers, widths[1:], strict=True)]
         yield "  ".join([name.ljust(widths[0]), *cells])
@@ -101,7 +121,7 @@ def _layer(row: RowDifference) -> str:
 
 
 def _remarks(row: RowDifference) -> Iterator[str]:
-    yield from (WAYS[way] for way in row.what if way in WAYS)
+    yield from filter(None, (_way(row, way) for way in row.what))
     if row.like:
         yield f"as in {row.like}"
     old, new = (side.outputs[0] if side and side.outputs else None for side in (row.old, row.new))
@@ -110,6 +130,14 @@ def _remarks(row: RowDifference) -> Iterator[str]:
     fields = [side.receptive_field if side else () for side in (row.old, row.new)]
     if row.old and row.new and fields[0] != fields[1] and all(fields):
         yield f"RF {'×'.join(map(str, fields[0]))} → {'×'.join(map(str, fields[1]))}"
+
+
+def _way(row: RowDifference, way: str) -> str | None:
+    if way == "frozen":
+        return f"is frozen {'now' if row.new and row.new.frozen else 'no longer'}"
+    if way == "weights":
+        return "has the weights of another row now" if row.new and row.new.shared else "has weights of its own now"
+    return WAYS.get(way)
 
 
 def _changes(row: RowDifference) -> Iterator[str]:

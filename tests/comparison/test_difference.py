@@ -16,7 +16,7 @@ from netdsl.cli import main
 from netdsl.comparison.difference import NetDifference, difference
 from netdsl.comparison.signature import equal
 from netdsl.graph import Block, Graph
-from netdsl.reports.difference import render
+from netdsl.reports.difference import NARROWEST, render
 from netdsl.text.diagnostics import NetError
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.net"))
@@ -76,6 +76,30 @@ ALIKE = {
         "input x [4], y [4]\n shared f: linear(4)\n b: y -> f\n a: x -> f\n output z: a - b",
     ),
     "the length that a file gives": ("input x [T = 3, 4]\n x -> linear(2)", "input x [S = 8, 4]\n x -> linear(2)"),
+    "a number for each axis": (
+        "input x [3, H, W]\n x -> conv(4, 3, stride=2)",
+        "input x [3, H, W]\n x -> conv(4, (3, 3), stride=(2, 2))",
+    ),
+    "a padding that keeps the size": (
+        "input x [3, H, W]\n x -> conv(4, 3, pad=same)",
+        "input x [3, H, W]\n x -> conv(4, 3, pad=((1, 1), (1, 1)))",
+    ),
+    "a padding of spread taps": (
+        "input x [3, H, W]\n x -> conv(4, 3, pad=same, dilation=2)",
+        "input x [3, H, W]\n x -> conv(4, 3, pad=2, dilation=2)",
+    ),
+    "a padding turned round": (
+        "input x [3, H, W]\n x -> conv_transpose(4, 4, stride=2, pad=same)",
+        "input x [3, H, W]\n x -> conv_transpose(4, 4, stride=2, pad=1)",
+    ),
+    "the stride of a pool": (
+        "input x [3, H, W]\n x -> maxpool(2)",
+        "input x [3, H, W]\n x -> maxpool((2, 2), stride=2, pad=0)",
+    ),
+    "an axis from the end": ("input x [4, 5]\n x -> softmax(axis=-1)", "input x [4, 5]\n x -> softmax(axis=1)"),
+    "axes in another order": ("input x [4, 5]\n x -> mean(axis=(0, 1))", "input x [4, 5]\n x -> mean(axis=(-1, 0))"),
+    "a factor for each axis": ("input x [3, H, W]\n x -> unpool(2)", "input x [3, H, W]\n x -> unpool((2, 2))"),
+    "a rim for each axis": ("input x [3, H, W]\n x -> pad(1)", "input x [3, H, W]\n x -> pad((1, 1))"),
     "rows in one row": ("input x [4]\n a: x -> linear(2)\n a -> relu", "input x [4]\n x -> linear(2) -> relu"),
 }
 TWO = "input x [4]\n shared f: linear(4)\n shared g: linear(4)\n"
@@ -83,6 +107,11 @@ TABLES = "input ids int[3]\n shared w: embedding(4, 4)\n shared v: embedding(4, 
 UNLIKE = {
     "a setting": ("input x [4]\n x -> linear(2)", "input x [4]\n x -> linear(2, bias=false)"),
     "an axis": ("input x [4, 4]\n x -> softmax(axis=-1)", "input x [4, 4]\n x -> softmax(axis=-2)"),
+    "a padding": ("input x [3, H, W]\n x -> conv(4, 3, pad=same)", "input x [3, H, W]\n x -> conv(4, 3, pad=2)"),
+    "a padding of even windows": (
+        "input x [3, H, W]\n x -> conv(4, 4, pad=same)",
+        "input x [3, H, W]\n x -> conv(4, 4, pad=((2, 1), (2, 1)))",
+    ),
     "a number": ("input x [4]\n x * 2", "input x [4]\n x * 3"),
     "operands": ("input x [4], y [4]\n x - y", "input x [4], y [4]\n y - x"),
     "two layers for one": (
@@ -303,6 +332,78 @@ def test_texts_of_a_difference() -> None:
         render(found, "xml")
 
 
+@pytest.mark.parametrize("width", [1, 14, 20, 33, 47])
+def test_a_narrow_terminal_is_kept_to(width: int) -> None:
+    """Long settings, deep rows, words that are longer than a line; nothing of the wide text is left out."""
+    old = netdsl.load(next(p for p in SPECS if p.stem == "resnet"), "ResNet18")
+    new = netdsl.load(next(p for p in SPECS if p.stem == "resnet"), "ResNet50")
+    for found in (*forms(), difference(old, new, sizes={})):
+        narrow, wide = render(found, width=width), render(found, width=10_000)
+        assert max(map(len, narrow.splitlines())) <= max(width, NARROWEST)
+        rows, _, totals = wide.partition(" old ")
+        together = "".join(narrow.split())
+        assert together.startswith("".join(rows.split()))
+        assert all(line.split()[-1] in together for line in totals.splitlines()[1:])
+
+
+FREE = "input x [4]\n a: x -> linear(4)\n b: a -> linear(4)"
+TOLD_WHICH = {
+    "is frozen now": (FREE, FREE.replace(" a: x", " frozen a: x")),
+    "is frozen no longer": (FREE.replace(" a: x", " frozen a: x"), FREE),
+    "has the weights of another row now": (
+        "input x [4]\n shared f: linear(4)\n a: x -> f\n b: a -> linear(4)\n",
+        "input x [4]\n shared f: linear(4)\n a: x -> f\n b: a -> f\n",
+    ),
+}
+TOLD_WHICH["has weights of its own now"] = TOLD_WHICH["has the weights of another row now"][::-1]
+
+
+@pytest.mark.parametrize("words", TOLD_WHICH)
+def test_which_way_a_row_was_changed(words: str) -> None:
+    old, new = map(net, TOLD_WHICH[words])
+    found = difference(old, new)
+    for format in ("table", "markdown"):
+        assert words in " ".join(render(found, format).split())
+
+
+def test_trouble_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As diff does: 0 for equal, 1 for different, 2 for what cannot be compared; without the option 1 is trouble."""
+    monkeypatch.chdir(tmp_path)
+    for name, row in (("a", "linear(n)"), ("b", "linear(3)"), ("c", "linear(")):
+        Path(f"{name}.net").write_text(f"net N(n = 2) {{\n  input x [4]\n  x -> {row}\n}}\n")
+    said(capsys, "a.net", "b.net")
+    said(capsys, "a.net", "a.net", "--exit-code")
+    said(capsys, "a.net", "b.net", "--exit-code", code=1)
+    for words in (("a.net", "c.net"), ("a.net", "none.net"), ("a.net", "b.net", "--new-set", "n=x"), ("a.net",)):
+        assert "error" in said(capsys, *words, "--exit-code", code=2)
+        assert "error" in said(capsys, *words, code=1)
+    assert "there is no place for `c.net`\n  it compares two: `netdsl diff OLD NEW`" in said(
+        capsys, "a.net", "b.net", "c.net", code=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "code"),
+    [
+        ("m=3", "--new-set", 1),
+        ("n=x", "--new-set n=2", 1),
+        ("n=", "--new-set", 2),
+        ("n=1,m=2", "write `--new-set n=1 --new-set m=2`", 2),
+    ],
+)
+def test_a_wrong_setting_of_the_new_net(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str, words: str, code: int
+) -> None:
+    text = tmp_path / "a.net"
+    text.write_text("net N(n = 2) {\n  input x [4]\n  x -> linear(n)\n}\n")
+    told = said(capsys, str(text), "--new-set", value, code=code)
+    assert words in told
+    assert " --set " not in told.partition("error: ")[2]
+    assert "--new-set" not in said(capsys, str(text), str(text), "--set", value, code=code).partition("error: ")[2]
+
+
 def test_earlier_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With what they use as it was, too; what is no revision, no file or outside is said in a line."""
     monkeypatch.chdir(tmp_path)
@@ -326,6 +427,11 @@ def test_earlier_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "HEAD has no file nets/no.net" in said(capsys, "HEAD:nets/no.net", code=1)
     assert "lies outside the repository" in said(capsys, "HEAD:../n.net", code=1)
     assert "is no revision" in said(capsys, "--", "--output=x:nets/n.net", code=1)
+    assert "no file of it: write `HEAD:nets/n.net`" in said(capsys, "HEAD", "nets/n.net", code=1)
+    assert "no file of it: write `HEAD:nets/n.net`" in said(capsys, "nets/n.net", "HEAD", code=1)
+    assert "no file of it: write `HEAD:nets/n.net`" in said(capsys, "HEAD", "HEAD:nets/n.net", code=1)
+    assert "no file of it: write `HEAD:FILE`" in said(capsys, "HEAD", "HEAD", code=1)
+    assert "is a revision" not in said(capsys, "HEAP", "nets/n.net", code=1)
     assert said(capsys, "HEAD:nets/n.net", "nets/n.net", "--exit-code", code=1)
 
 
