@@ -77,4 +77,7 @@ class Versus:
     """The column of the report that it is compared with."""
     ours: int
     theirs: int
+    """With a module for each layer, where PyTorch has one."""
+    emitted: int | None
+    """What the tool says of the class that `netdsl compile` writes, where many a layer is the call of a function."""
     kinds: tuple[DifferenceKind, ...]

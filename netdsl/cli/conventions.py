@@ -10,9 +10,6 @@ from netdsl.cli.opening import Opened
 from netdsl.cli.options import chosen
 from netdsl.conventions.names import NAMES
 
-SHAPING = ("convention", "explain", "backward", "expand", "depth", "formulas", "output")
-"""Options of a table, in whose place a difference stands."""
-
 
 def add_conventions(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -31,11 +28,6 @@ def with_conventions(opened: Opened, given: Namespace) -> None:
     names = list(dict.fromkeys([*given.convention, *([given.versus] if given.versus else [])]))
     if not names:
         return
-    if given.backward or given.format == "html":
-        other = "--backward" if given.backward else "--format html"
-        given.parser.error(
-            f"--convention adds a column to the table, which {other} does not have: leave one of them out"
-        )
     from netdsl.conventions.counting import counted
 
     try:
@@ -47,16 +39,12 @@ def with_conventions(opened: Opened, given: Namespace) -> None:
 
 def versus(opened: Opened, given: Namespace) -> str:
     """The difference to one convention as a text. Raises `RunError` where there is no number to compare with."""
-    from netdsl.reports.versus import FORMATS, render
-
-    stray = next((option for option in SHAPING if getattr(given, option) not in (None, False, [])), None)
-    if stray is not None:
-        given.parser.error(f"--{stray} shapes the table, in whose place --explain-vs stands: leave one of them out")
-    if given.format not in FORMATS:
-        given.parser.error(f"--explain-vs has no {given.format}: choose of {', '.join(FORMATS)}")
     from netdsl.conventions.differences import NoTotal, difference
+    from netdsl.reports import terminal_width
+    from netdsl.reports.versus import render
 
     try:
-        return render(difference(opened.report), given.format)
+        width = given.width if given.width is not None else terminal_width()
+        return render(difference(opened.report), given.format, width=width)
     except NoTotal as none:
         raise RunError(str(none)) from None

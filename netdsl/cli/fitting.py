@@ -33,14 +33,6 @@ def fits(opened: Opened, given: Namespace) -> str:
     """The report that these options ask for; empty where none does."""
     if not (given.training or given.precision or given.device or given.optimizer or given.checkpoint):
         return ""
-    if given.format == "html":
-        given.parser.error("--format html is about the plain report: leave out what asks whether it fits")
-    of_training = next((word for word in ("optimizer", "checkpoint") if getattr(given, word)), None)
-    if of_training is not None and not given.training:
-        given.parser.error(f"--{of_training} is about training: say --training, too")
-    other = next((word for word in ("explain", "backward", "formulas", "convention") if getattr(given, word)), None)
-    if other is not None:
-        given.parser.error(f"--{other} is about the plain report: leave out what asks whether it fits")
     from netdsl.fitting.asked import asked
     from netdsl.fitting.fit import fit
     from netdsl.reports import terminal_width

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
 
-FORMATS = ("table", "json", "markdown")
-
 
 def add_lesson(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -21,9 +19,7 @@ def add_lesson(parser: ArgumentParser) -> None:
 
 
 def taught_report(net: Net, given: Namespace) -> Report:
-    """The report with the lesson. Refuses a format that has no place for one."""
+    """The report with the lesson."""
     from netdsl.lesson.reporting import taught
 
-    if given.format not in FORMATS:
-        given.parser.error(f"--backward has no {given.format}: choose of {', '.join(FORMATS)}")
     return taught(net, sizes=given.size, batch=given.batch)

@@ -10,8 +10,6 @@ from netdsl.cli.sizing import PICTURES
 from netdsl.cli.streams import print_file, say
 
 ENDINGS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "latex": ".tex", "html": ".html"}
-FOLDED = ("depth", "expand", "width", "explain", "backward")
-"""Options about what a table shows: of a page it is chosen while it is read."""
 
 
 def add_output(parser: ArgumentParser) -> None:
@@ -27,11 +25,6 @@ def refuse_output(given: Namespace) -> None:
         given.output = None
     if given.output is not None and given.output.suffix in PICTURES and not given.sweep:
         given.parser.error("-o draws what --sweep counts: add --sweep H=160..640:32, or draw the net by `netdsl draw`")
-    if given.format != "html":
-        return
-    stray = next((name for name in FOLDED if getattr(given, name) not in (None, False)), None)
-    if stray is not None:
-        given.parser.error(f"--{stray} is about a table: a page has every row, and is folded by whoever reads it")
 
 
 def page_of(opened: Opened, given: Namespace) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
+from netdsl.cli.combining import FORMATS, refuse_strays
 from netdsl.cli.conventions import add_conventions, versus, with_conventions
 from netdsl.cli.fitting import add_fitting, fits
 from netdsl.cli.lesson import add_lesson, taught_report
@@ -23,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
     parser.add_argument("--batch", type=count, help="samples at a time (default: 1)")
-    parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "latex", "html"), default="table")
+    parser.add_argument("--format", choices=FORMATS, default="table")
     add_output(parser)
     parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
     parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")
@@ -41,6 +42,7 @@ def run(given: Namespace) -> None:
 
     given.said, given.batch = given.batch, given.batch or 1
     refuse_output(given)
+    refuse_strays(given)
     if given.sweep:
         swept(given)
         return

@@ -52,11 +52,9 @@ def below(text: str, opened: Opened, given: Namespace) -> str:
     """A report with what these options add to it."""
     if not given.formulas:
         return text
-    from netdsl.reports.formulas import FORMATS, below
+    from netdsl.reports.formulas import below
     from netdsl.sizing.formulas import formulas
 
-    if given.format not in FORMATS:
-        given.parser.error(f"--formulas has no {given.format}: choose of {', '.join(FORMATS)}")
     found = formulas(opened.net, opened.report.at)
     return below(text, found, opened.report, given.format, _width(given))
 
@@ -82,23 +80,12 @@ def swept(given: Namespace) -> None:
 
 def _checked(given: Namespace) -> None:
     """Refuse options that mean nothing together."""
-    from netdsl.reports.sweep import FORMATS
     from netdsl.sizing.sweep import BATCH
 
-    if given.format not in FORMATS:
-        given.parser.error(f"--sweep has no {given.format}: choose of {', '.join(FORMATS)}")
     names = [name for axis in given.sweep for name in axis.names]
     twice = BATCH if BATCH in names and given.said is not None else next((n for n in names if n in given.size), None)
     if twice is not None:
         given.parser.error(f"--sweep goes through {twice}, which has a number, too: leave one of them out")
-    told = {o: getattr(given, o) for o in ("formulas", "explain", "backward", "expand", "depth")}
-    told |= {o: getattr(given, o) for o in ("training", "precision", "optimizer", "device", "checkpoint", "convention")}
-    told["explain-vs"] = given.versus
-    stray = next(
-        (o for o, value in told.items() if value not in ("", []) and not (value is None or value is False)), None
-    )
-    if stray is not None:
-        given.parser.error(f"--{stray} is about a report of one size: leave it out, or --sweep")
     if given.output is not None and given.output.suffix not in PICTURES:
         given.parser.error(f"-o {given.output}: a picture is written as {' or '.join(PICTURES)}")
 

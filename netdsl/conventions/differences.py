@@ -38,7 +38,7 @@ def difference(report: Report) -> Versus:
     assert counted.total is not None
     return Versus(
         net=report.net, convention=counted.convention, tool=counted.tool, calls=counted.calls,
-        counterpart=counted.counterpart, ours=ours, theirs=counted.total,
+        counterpart=counted.counterpart, ours=ours, theirs=counted.total, emitted=counted.emitted,
         kinds=tuple(sorted(made, key=lambda kind: -abs(kind.difference))),
     )  # fmt: skip
 

@@ -19,8 +19,8 @@ from netdsl.ops.resize import Resize, Unpool
 
 THOP = Convention(
     "thop", "thop 0.1.1", "MACs", "macs",
-    "no bias, a transposed convolution at its output grid, and some modules without products as so many MACs an "
-    "element; it sees modules, not calls of functions",
+    "no bias, a transposed convolution at its output grid (the product of its strides times as many), and some modules "
+    "without products as so many MACs an element; it sees modules, not calls of functions",
     {}, exact_types=True,
 )  # fmt: skip
 
@@ -34,7 +34,9 @@ def products(op: Conv | Linear) -> int:
     return macs(op)
 
 
-@THOP.counts(ConvTranspose, why="counts a transposed convolution at its output grid")
+@THOP.counts(
+    ConvTranspose, why="counts a transposed convolution at its output grid, the product of its strides times as many"
+)
 def transposed(op: ConvTranspose) -> int:
     return convolved(op)
 
@@ -60,17 +62,17 @@ def softmax(op: Softmax) -> int:
     return read(op) // size * (3 * size - 1) if size else 0
 
 
-@THOP.counts(Avgpool, why="counts 1 an output of a mean", called=nothing)
+@THOP.counts(Avgpool, why="counts a mean as 1 for each output", called=nothing)
 def avgpool(op: Avgpool) -> int:
     return made(op)
 
 
-@THOP.counts(AdaptiveAvgpool, why="counts a window and 1 an output of a mean", called=nothing)
+@THOP.counts(AdaptiveAvgpool, why="counts a mean as its window and 1 more for each output", called=nothing)
 def adaptive(op: AdaptiveAvgpool) -> int:
     return _of_means(numbers(op.x.type.spatial), op.sizes, made(op))
 
 
-@THOP.counts(GlobalAvgpool, why="counts a window and 1 an output of a mean", called=nothing)
+@THOP.counts(GlobalAvgpool, why="counts a mean as its window and 1 more for each output", called=nothing)
 def global_mean(op: GlobalAvgpool) -> int:
     sizes = numbers(op.x.type.spatial)
     return _of_means(sizes, (1,) * len(sizes), made(op))

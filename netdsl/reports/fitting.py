@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from netdsl.analysis.nesting import copies
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
@@ -13,11 +13,13 @@ from netdsl.fitting.fit import FoundFit, MemoryFit, RowFit
 from netdsl.reports.data import as_json, laid_out, plain
 from netdsl.reports.folding import DrawnRow, lines
 from netdsl.reports.markdown import code, escape
-from netdsl.reports.table import wrap
+from netdsl.reports.table import LAYER_LEAST, break_layer, wrap
 from netdsl.reports.text import NONE, opening, ports, shape_text, title
 
 LAYER = 34
 """Letters of a layer that are shown."""
+LEFT = {"name", "layer", "out", "bound by"}
+"""Columns that stand to the left."""
 PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "optimizer's step"}
 PRECISIONS = {"no": "float32", "fp16": "float16 by autocast", "bf16": "bfloat16 by autocast"}
 
@@ -162,7 +164,7 @@ def _table(
         *(part for t in (opening(report), ports(report), _at(report), _says(fit)) if t for part in wrap(t, width)),
     ]
     if cells:
-        out += ["", *_body(_headings(fit), cells)]
+        out += ["", *_body(_headings(fit), cells, width)]
     margin = max(len(heading) for heading, _ in told) + 2
     out.append("")
     for heading, sentence in told:
@@ -171,15 +173,34 @@ def _table(
     return "\n".join(printable(line.rstrip()) for line in out) + "\n"
 
 
-def _body(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
-    left = {"name", "layer", "out", "bound by"}
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+LOST = ((), ("kept %", "time %"), ("kept %", "time %", "params"), ("kept %", "time %", "params", "bound by", "out"))
+"""Columns that a table too narrow for all loses, one set after the other."""
 
-    def line(row: Sequence[str]) -> str:
-        return "  ".join(c.ljust(w) if h in left else c.rjust(w) for c, w, h in zip(row, widths, headings, strict=True))
 
-    return [line(headings), rule, *map(line, cells), rule]
+def _body(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The table, at most `width` wide if that is possible: layers are broken once the shares are gone."""
+    widths = {h: max(len(row[i]) for row in [headings, *cells]) for i, h in enumerate(headings)}
+    for lost in LOST:
+        kept = [h for h in headings if h not in lost]
+        room = width - sum(widths[h] + 2 for h in kept if h != "layer")
+        if room >= (min(widths["layer"], LAYER_LEAST) if lost else widths["layer"]):
+            break
+    widths["layer"] = min(widths["layer"], max(room, LAYER_LEAST))
+    lines = [_drawn(dict(zip(headings, row, strict=True)), kept, widths) for row in [headings, *cells]]
+    rule = "─" * (sum(widths[h] for h in kept) + 2 * (len(kept) - 1))
+    return [*lines[0], rule, *(line for row in lines[1:] for line in row), rule]
+
+
+def _drawn(row: Mapping[str, str], kept: Sequence[str], widths: Mapping[str, int]) -> Iterator[str]:
+    """One row, in as many lines as its layer needs."""
+    below = "".join("│" if c in "│├" else " " for c in row["name"])
+    pieces = [row["layer"]] if len(row["layer"]) <= widths["layer"] else break_layer(row["layer"], widths["layer"])
+    for number, piece in enumerate(pieces):
+        told = row if not number else {"name": below}
+        cells = (piece if h == "layer" else told.get(h, "") for h in kept)
+        yield "  ".join(
+            c.ljust(widths[h]) if h in LEFT else c.rjust(widths[h]) for c, h in zip(cells, kept, strict=True)
+        )
 
 
 def _at(report: Report) -> str:

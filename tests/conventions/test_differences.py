@@ -55,7 +55,7 @@ def test_the_rows_add_up_to_the_difference(name: str) -> None:
 def test_a_difference_is_told_by_what_the_tool_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "up.net"
     file.write_text(UP)
-    run(["report", str(file), "--explain-vs", "torchinfo"])
+    run(["report", str(file), "--explain-vs", "torchinfo", "--width", "200"])
     assert capsys.readouterr().out == SAID
 
 
@@ -120,13 +120,13 @@ def test_counts_are_of_the_whole_batch() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--explain-vs", "thop", "--depth", "1"], "--depth shapes the table"),
+        (["--explain-vs", "thop", "--depth", "1"], "--depth does not go with --explain-vs: leave one of them out"),
         (["--explain-vs", "thop", "--format", "csv"], "--explain-vs has no csv: choose of table, json"),
         (["--convention", "thap"], "did you mean `thop`?"),
         (["--convention", "ptflops-aten", "--batch", "4"], "counts one sample: leave out the batch of 4"),
-        (["--convention", "thop", "--explain", "--backward"], "which --backward does not have"),
-        (["--convention", "thop", "--format", "html"], "which --format html does not have"),
-        (["--convention", "thop", "--sweep", "batch=1..4"], "--convention is about a report of one size"),
+        (["--convention", "thop", "--explain", "--backward"], "does not go with --backward"),
+        (["--convention", "thop", "--format", "html"], "--convention has no html"),
+        (["--convention", "thop", "--sweep", "batch=1..4"], "--convention does not go with --sweep"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(
@@ -193,3 +193,8 @@ def test_the_page_has_the_totals() -> None:
     for name, (net, sizes) in NETS.items():
         for one in counted(net, NAMES, analyze(net, sizes=sizes, listed=False).at):
             assert shown[name, one.convention] == ("–" if one.total is None else f"{one.total:,}")
+
+
+def test_a_difference_says_what_the_emitted_source_has(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["report", str(SPECS / "resnet.net"), "--net", "ResNet50", "--explain-vs", "thop", "--width", "200"])
+    assert "4,133,640,192 of the source that `netdsl compile` writes" in capsys.readouterr().out.splitlines()[0]

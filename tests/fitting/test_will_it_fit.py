@@ -179,8 +179,8 @@ def test_copies_that_are_drawn_once_are_added_up() -> None:
     [
         (["--optimizer", "adam"], "--optimizer is about training"),
         (["--checkpoint", "conv1"], "--checkpoint is about training"),
-        (["--training", "--explain"], "--explain is about the plain report"),
-        (["--training", "--format", "html"], "--format html is about the plain report"),
+        (["--training", "--explain"], "--explain does not go with --training"),
+        (["--training", "--format", "html"], "--training has no html"),
     ],
 )
 def test_combinations_that_mean_nothing(words: list[str], said: str) -> None:

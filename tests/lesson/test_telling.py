@@ -214,11 +214,11 @@ def test_json_holds_the_lesson_and_lines_of_each_row(capsys: pytest.CaptureFixtu
     assert "MACs: 100·10 = 1,000" in lines
 
 
-@pytest.mark.parametrize(("format", "said"), [("csv", "no csv: choose of table, json, markdown"), ("html", "about")])
+@pytest.mark.parametrize(("format", "said"), [("csv", "no csv: choose of table, json, markdown"), ("html", "no html")])
 def test_formats_without_a_place_for_it_are_refused(format: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(["report", "specs/mlp.net", "--backward", "--format", format])
-    assert re.search(f"--backward (has|is) {said}", capsys.readouterr().err)
+    assert re.search(f"--backward has {said}", capsys.readouterr().err)
 
 
 def test_a_net_that_learns_nothing_has_nothing_to_begin_with() -> None:

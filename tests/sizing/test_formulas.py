@@ -164,4 +164,4 @@ def test_csv_has_no_place_for_formulas(capsys: pytest.CaptureFixture[str], monke
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "--formulas has no csv: choose of table, markdown, json" in capsys.readouterr().err
+    assert "--formulas has no csv: choose of table, json, markdown" in capsys.readouterr().err
