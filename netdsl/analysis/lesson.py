@@ -23,7 +23,7 @@ class Gradient:
     factors: str = ""
     """The sizes of what a product multiplies: `[10, N] · [N, 84]`."""
     macs: int = 0
-    """Multiply-accumulates of a batch of one."""
+    """Multiply-accumulates of a batch of one; 0 where the row tells only those of all its gradients together."""
 
 
 @keyed
@@ -44,6 +44,8 @@ class Lecture:
     steps: tuple[str, ...] = ()
     """What is computed at each step of a sequence, from the last to the first."""
     gives: tuple[Gradient, ...] = ()
+    macs: int = 0
+    """Multiply-accumulates of all its gradients, of a batch of one."""
     notes: tuple[str, ...] = ()
     picture: tuple[str, ...] = ()
     """Lines that belong together: a convolution as a matrix."""
@@ -80,7 +82,7 @@ class WayBack:
     """What has no gradient, and why."""
     update: UpdateRule | None = None
     forward_macs: int = 0
-    """Of a batch of one, of the rows that are run in training."""
+    """Of a batch of one, of all that is run in training, losses included."""
     backward_macs: int = 0
 
 

@@ -49,7 +49,7 @@ class RowFit:
     kept_bytes: int = 0
     """Of what the forward pass made here: what is still there when it ends, for the backward pass or as an output."""
     macs: int = 0
-    """Multiply-accumulates of the step."""
+    """Multiply-accumulates of the step, on one batch."""
     moved_bytes: int = 0
     """Read and written, as if every operation went through memory."""
     seconds: float | None = None
@@ -68,7 +68,7 @@ class DeviceFit:
     fits: bool
     largest_batch: int
     seconds: float
-    """Of a step, by the roofline: an estimate from below."""
+    """Of a step on one batch, by the roofline: an estimate from below."""
     compute_seconds: float
     """Of that, in rows that are bound by compute."""
     rate: float
@@ -116,7 +116,7 @@ class MemoryFit:
     """Path of the row; empty between the rows."""
     forward_macs: int
     step_macs: int
-    """Forward and backward."""
+    """Forward and backward, on one batch; a step that accumulates has `accumulate` of them."""
     rows: tuple[RowFit, ...]
     device: DeviceFit | None = None
     checkpoint: CheckpointFit | None = None

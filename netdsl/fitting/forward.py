@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import netdsl.fitting.rules  # noqa: F401  (fills the table)
 from netdsl.analysis.drafts import Nesting
 from netdsl.analysis.known import AtSizes
+from netdsl.analysis.products import gradient_macs
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.fitting.again import checkpointed
 from netdsl.fitting.ledger import NOTHING, Growing, plus, times
@@ -16,7 +18,6 @@ from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.graph.loops import parted
 from netdsl.ops.base import Op
 from netdsl.ops.const import Const
-from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import Constant, FreeParam, WeightOf
 
 TensorsOf = dict[Value, Tensor]
@@ -87,28 +88,33 @@ class ForwardPass:
             return [self.constant(node, owner, types[0])]
         weights = {w.name: self.weights[joined(owner, w.name)] for w in node.weights()}
         use = OpUse(self.tape, self.known.op(op).op, xs, weights, types)
-        self.multiply(use, place.of(node.name))
+        back = self.multiply(use, place.of(node.name))
         rule = RULES.get(type(op))
         if rule is None:
             self.guessed.add(op.name)
             return [_guess(use, t) for t in types]
         found = rule(use)
-        return [found] if isinstance(found, Tensor) else found
+        results = [found] if isinstance(found, Tensor) else found
+        if back != NOTHING and results[0].made is not None:
+            results[0].made.macs = back
+        return results
 
-    def multiply(self, use: OpUse[Op], path: str) -> None:
-        """Count multiply-accumulates: the gradient of each factor that learns takes as many again."""
-        op, tape = use.op, self.tape
+    def multiply(self, use: OpUse[Op], path: str) -> Growing:
+        """Count multiply-accumulates; those of the gradients, which count when gradients come there."""
         try:
-            macs = op.macs()
+            macs = use.op.macs()
+            back = gradient_macs(use.op, [x.learns and x.real for x in use.xs], any(w.learns for w in use.trained()))
         except NotImplementedError:
-            return
-        if not macs:
-            return
-        many = product_of((macs, *use.types[0].folded)) * tape.scale
-        size = (0, many) if use.types[0].per_sample else (many, 0)
-        tape.traffic.multiply(tape.phase, path, size)
-        if tape.records:
-            tape.traffic.multiply("backward", path, _backward(use, size))
+            return NOTHING
+        many, learned = (self.often(each, use.types[0]) for each in (macs, back))
+        if many != NOTHING:
+            self.tape.traffic.multiply(self.tape.phase, path, many)
+        return learned if self.tape.records else NOTHING
+
+    def often(self, macs: Extent, type_: TensorType) -> Growing:
+        """A number of one run for all runs that make a result."""
+        many = product_of((macs, *type_.folded)) * self.tape.scale
+        return (0, many) if type_.per_sample else (many, 0)
 
     def constant(self, node: Node, owner: str, type_: TensorType) -> Tensor:
         """A tensor of the text: a buffer where its size is a number, else made at each call."""
@@ -178,6 +184,10 @@ class ForwardPass:
         ]
         self.tape.record([*sequences, *starts], parts, [])
         entry = next((p.made for p in parts if p.made is not None), None)
+        if self.tape.records and any(w.trainable and not w.buffer for _, n in op.body.walk() for w in n.weights()):
+            entry = entry or self.tape.entry([])
+            for part in parts[len(sequences) :]:
+                part.made = part.made or (entry if part.real else None)  # what the step before learned
         return dict(zip((*op.sequences, *(s.current for s in op.states)), parts, strict=True)), entry
 
     def stack(self, x: Tensor, steps: int) -> Tensor:
@@ -189,23 +199,6 @@ class ForwardPass:
         if result.made is not None:
             result.made.edges = [edge._replace(shares=True) for edge in result.made.edges]
         return result
-
-
-def _backward(use: OpUse[Op], macs: Growing) -> Growing:
-    """Multiply-accumulates of the gradients. Of a recurrent layer all but the very first input is made here."""
-    if not isinstance(use.op, Recurrence) or use.xs[0].learns:
-        return times(macs, sum(_learning(use)))
-    op = use.op
-    given = (op.x.shape[0], op.gates * op.hidden * op.directions, op.features)
-    return _less(times(macs, 2), (0, product_of(given)))
-
-
-def _learning(use: OpUse[Op]) -> list[bool]:
-    """Of both factors of a product, whether they learn."""
-    data = [x.learns for x in use.xs if x.real]
-    if use.weights:
-        return [any(data), any(w.learns for w in use.weights.values())]
-    return data if len(data) == 2 else [any(data)] * 2
 
 
 def _less(size: Growing, other: Growing) -> Growing:

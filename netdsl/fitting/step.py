@@ -117,8 +117,9 @@ class LoadedModel:
         held = self.learned
         if turn.moves is not None:
             self.freeze(key for key in held if key not in turn.moves)
-        for _ in range(1 + self.manner.accumulate):
-            kept = self._pass(turn, fields)
+        if self.manner.accumulate:  # a batch before, whose gradients are there
+            self._pass(turn, fields, Traffic())
+        kept = self._pass(turn, fields, self.traffic)
         self.ledger.at("optimizer", "")
         update(self.ledger, self.manner, [w.size for k, w in self.weights.items() if k in self.grads])
         self.ledger.settle()
@@ -127,10 +128,10 @@ class LoadedModel:
             weight.weight = key
         return kept
 
-    def _pass(self, turn: PartOfStep, fields: TensorsOf) -> KeptMemory:
+    def _pass(self, turn: PartOfStep, fields: TensorsOf, traffic: Traffic) -> KeptMemory:
         """Forward and backward, on one batch."""
         before = set(self.ledger.alive)
-        tape = GradTape(self.ledger, self.traffic, self.manner.half, self.manner.card)
+        tape = GradTape(self.ledger, traffic, self.manner.half, self.manner.card)
         outputs = self._outputs(tape, fields)
         named = {value.name: tensor for value, tensor in fields.items()}
         roots = self._losses(tape, turn.losses, named, outputs) if turn.losses else list(outputs.values())

@@ -66,7 +66,7 @@ class Edge(NamedTuple):
 class Recorded:
     """One call that autograd has recorded."""
 
-    __slots__ = ("again", "edges", "number", "path", "saved", "times", "work")
+    __slots__ = ("again", "edges", "macs", "number", "path", "saved", "times", "work")
 
     def __init__(self, number: int, path: str, scale: int) -> None:
         self.number = number
@@ -78,6 +78,8 @@ class Recorded:
         """What runs it a second time, of which nothing was kept the first time."""
         self.work = NOTHING
         """Bytes that its gradient takes beside what comes out of it."""
+        self.macs = NOTHING
+        """Multiply-accumulates of its gradient."""
 
 
 RunAgain = Callable[[Mapping[int, Tensor]], "list[Tensor | None]"]
@@ -270,6 +272,8 @@ class BackwardPass:
         work = self.tape.bytes(entry.work) if entry.work != NOTHING else None
         going = [self._gradient(edge, coming) for edge in entry.edges]
         self._moved(entry, coming, going)
+        if entry.macs != NOTHING:
+            self.tape.traffic.multiply("backward", entry.path, entry.macs)
         del work
         edges, often, entry.edges, entry.saved = entry.edges, entry.times > 1, [], []
         del entry, coming

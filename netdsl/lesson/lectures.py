@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from netdsl.analysis.counts import items_at
 from netdsl.analysis.lesson import Gradient, Lecture, ShapeText
+from netdsl.analysis.products import gradient_macs
 from netdsl.base.record import anew, entity, record
-from netdsl.dims import at
+from netdsl.dims import Extent, at
 from netdsl.dims.tensors import DType, Value, WeightValue
 from netdsl.graph import Node
 from netdsl.lesson.algebra import DY, Formula, Letter, Numeral
@@ -20,6 +22,7 @@ from netdsl.lesson.writing import written
 from netdsl.ops.base import Op
 from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import Constant
+from netdsl.passes.differentiate import Entry
 
 
 @record
@@ -60,7 +63,8 @@ class RowTeller:
         found = self.wording(letters)
         formulas, where = self.formulas(asked, letters, found)
         shapes = self.shapes(letters)
-        gives, macs = [], self.macs(asked)
+        total = self.total()
+        gives, macs = [], self.macs(asked, total)
         for each, formula, cost in zip(asked, formulas, macs, strict=True):
             gives.append(self.gradient(each, formula, shapes, cost, origins))
         return Lecture(
@@ -71,6 +75,7 @@ class RowTeller:
             where=(*self.sources(letters, origins, path), *where),
             steps=tuple(_steps(found)) if found else (),
             gives=tuple(gives),
+            macs=total,
             picture=self.picture(),
             notes=(*(found.notes if found else ()), *self.notes(asked, origins)),
         )
@@ -202,19 +207,28 @@ class RowTeller:
             macs=macs,
         )
 
-    def macs(self, asked: Sequence[GradientOf]) -> list[int]:
-        """Multiply-accumulates of each gradient, what several need counted at the first."""
+    def total(self) -> int:
+        """Multiply-accumulates of all its gradients."""
+        entry = self.moment.entry
+        trained = any(self.worker.moved(entry.pen.key_of(name)) for name in entry.pen.trained())
+        learns = [o.type.dtype is DType.FLOAT and self.learned(o) for o in self.op.operands()]
+        if self.moment.stop:
+            return 0
+        return self.steps * counted(entry, self.sizes, lambda: gradient_macs(self.op, learns, trained))
+
+    def macs(self, asked: Sequence[GradientOf], total: int) -> list[int]:
+        """Multiply-accumulates of each gradient; 0 where they share a product, so that only their sum is known."""
         makers = {result: node for node in self.moment.made for result in node.results}
-        met: set[Node] = set()
+        found = [self.steps * self.cost(each.gradient, makers, set()) for each in asked]
+        return found if sum(found) == total else [0] * len(found)
 
-        def cost(value: Value) -> int:
-            node = makers.get(value)
-            if node is None or node in met:
-                return 0
-            met.add(node)
-            return macs_of(node.op, self.sizes) + sum(map(cost, node.inputs))
-
-        return [self.steps * cost(each.gradient) for each in asked]
+    def cost(self, value: Value, makers: Mapping[Value, Node], met: set[Node]) -> int:
+        node = makers.get(value)
+        if node is None or node in met:
+            return 0
+        met.add(node)
+        own = counted(self.moment.entry, self.sizes, node.op.macs) if isinstance(node.op, Op) else 0
+        return own + sum(self.cost(operand, makers, met) for operand in node.inputs)
 
     # ------------------------------------------------------------ notes
 
@@ -251,9 +265,9 @@ def _steps(found: Worded) -> Iterator[str]:
         yield f"{'t = T … 1:  ' if not place else ''}{written(symbol)} = {written(formula)}"
 
 
-def macs_of(op: object, sizes: SizesGiven) -> int:
-    """Multiply-accumulates for one sample; 0 of what does not state them, and of what has the batch as an axis."""
+def counted(entry: Entry, sizes: SizesGiven, question: Callable[[], Extent]) -> int:
+    """What is asked, for all items of one sample; 0 where it is not stated, and where the batch is an axis."""
     try:
-        return int(at(op.macs(), sizes)) if isinstance(op, Op) else 0
+        return int(at(question(), sizes)) * items_at(entry.results[0].type, sizes)
     except (NotImplementedError, KeyError):
         return 0

@@ -15,7 +15,7 @@ from netdsl.graph import Net, Node, Part, Recipe, RecipeTerm, Recurrent
 from netdsl.graph.phases import training_graph
 from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.extents import SizesGiven, extents
-from netdsl.lesson.lectures import RowTeller, macs_of
+from netdsl.lesson.lectures import RowTeller, counted
 from netdsl.lesson.lines import line_fit
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
@@ -113,7 +113,7 @@ class TurnTeller:
             left=tuple(self.left()),
             update=update_rule(part) if part else None,
             forward_macs=forward,
-            backward_macs=sum(gradient.macs for lecture in rows for gradient in lecture.gives),
+            backward_macs=sum(lecture.macs for _, lecture in told),
         )
 
     def of_loss(self, moment: Moment) -> bool:
@@ -216,8 +216,8 @@ class TurnTeller:
             if isinstance(entry.op, Taped) and isinstance(entry.op.worker, Watching):
                 turns = int(at(entry.op.turns(entry.operands), self.sizes))
                 total += self.forward_macs(entry.op.worker, steps * turns)
-            elif not worker.is_loss(entry):
-                total += steps * macs_of(entry.op, self.sizes)
+            elif isinstance(entry.op, Op):
+                total += steps * counted(entry, self.sizes, entry.op.macs)
         return total
 
     def shared(self) -> Iterator[str]:

@@ -126,7 +126,8 @@ def _macs(fit: MemoryFit) -> str:
     if not fit.training:
         return grouped(fit.forward_macs)
     more = "the gradient of each factor that is learned takes as many again"
-    return f"{grouped(fit.step_macs)} of a step, {grouped(fit.forward_macs)} of them forward; {more}"
+    what = "a step" if fit.accumulate == 1 else f"each of the {fit.accumulate} batches of a step"
+    return f"{grouped(fit.step_macs)} of {what}, {grouped(fit.forward_macs)} of them forward; {more}"
 
 
 def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
@@ -141,7 +142,8 @@ def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
     share = percent(round(device.compute_seconds * 1e9), round(device.seconds * 1e9))
     bounds = f"{share} % of it in rows bound by compute, the others by memory"
     rate = f"{scaled(device.rate)}FLOP/s and {scaled(device.bandwidth)}B/s"
-    yield "time", f"{_duration(device.seconds)} at least, {bounds}: an estimate by the roofline at {rate}"
+    each = f" for each of {fit.accumulate} batches" if fit.accumulate > 1 else ""
+    yield "time", f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
 
 
 def _says(fit: MemoryFit) -> str:

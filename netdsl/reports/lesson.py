@@ -117,9 +117,15 @@ def bracketed(shape: Sequence[str]) -> str:
     return f"[{', '.join(shape)}]"
 
 
-def cost(gradient: Gradient) -> str:
+def cost(told: Gradient | Lecture) -> str:
     """`N·840 MACs`."""
-    return f"N·{grouped(gradient.macs)} MACs" if gradient.macs else ""
+    return f"N·{grouped(told.macs)} MACs" if told.macs else ""
+
+
+def together(lecture: Lecture) -> str:
+    """`N·120 MACs in all`, of a row whose gradients share products, so that none of them has its own number."""
+    apart = any(gradient.macs for gradient in lecture.gives)
+    return "" if apart or not lecture.macs else f"{cost(lecture)} in all"
 
 
 def facts(turn: WayBack) -> Iterator[tuple[str, str]]:
@@ -243,9 +249,8 @@ class LessonPage:
 
     def alike(self, shown: ShownRow, lecture: Lecture, inside: int) -> Iterator[str]:
         """A row that says what another has said: what it gives, with its own sizes."""
-        macs = sum(gradient.macs for gradient in lecture.gives)
         given = ", ".join(map(left_side, lecture.gives))
-        total = f"; N·{grouped(macs)} MACs" if macs else ""
+        total = f"; {cost(lecture)}" if lecture.macs else ""
         yield from self.broken(f"{given} as of `{shown.like}`{total}", inside, DIM)
 
     def said(self, lecture: Lecture, inside: int) -> Iterator[str]:
@@ -259,6 +264,8 @@ class LessonPage:
         margin = max((len(left_side(g)) for g in joined(lecture.gives)), default=0)
         for gradient in joined(lecture.gives):
             yield from self.gradient(gradient, inside, margin)
+        if together(lecture):
+            yield self.paint(together(lecture).rjust(self.width), DIM)
         for note in lecture.notes:
             yield from self.broken(note, inside, YELLOW if note.startswith("stop") else DIM)
         yield from self.picture(lecture.picture, inside)

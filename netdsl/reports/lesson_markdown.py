@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdsl.analysis.lesson import Gradient, Lecture, WayBack
-from netdsl.analysis.quantities import grouped, quantity
+from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Report
 from netdsl.base.terminal import printable
 from netdsl.reports.lesson import (
@@ -19,6 +19,7 @@ from netdsl.reports.lesson import (
     left_side,
     letters,
     right_side,
+    together,
 )
 from netdsl.reports.markdown import code, escape
 from netdsl.reports.text import conditions, ports, title
@@ -73,8 +74,7 @@ def _row(shown: ShownRow, result: str) -> Iterator[str]:
 
 
 def _alike(shown: ShownRow, lecture: Lecture) -> str:
-    macs = sum(gradient.macs for gradient in lecture.gives)
-    total = f", N·{grouped(macs)} MACs" if macs else ""
+    total = f", {cost(lecture)}" if lecture.macs else ""
     return f"{escape(', '.join(map(left_side, lecture.gives)))} as of {code(shown.like)}{total}"
 
 
@@ -82,6 +82,7 @@ def _said(lecture: Lecture) -> list[str]:
     out = [f"∂J/∂y from {_prose(lecture.arrives)}"] if lecture.arrives and lecture.arrives != "the loss" else []
     out += [_prose(text) if "`" in text else _formula(text) for text in (*lecture.where, *lecture.steps)]
     out += [_gradient(gradient) for gradient in joined(lecture.gives)]
+    out += [escape(together(lecture))] if together(lecture) else []
     out += [_prose(note) for note in lecture.notes]
     return [*out, *(_formula(text) for text in lecture.picture)]
 

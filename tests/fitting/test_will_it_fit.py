@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,34 @@ def test_copies_whose_rows_are_called_otherwise_are_added_up_too() -> None:
     table = render_fit(FoundFit(step, report), "table", depth=1)
     row = next(line for line in table.splitlines() if line.startswith("a1…3"))
     assert row.endswith("100.0")
+
+
+def test_batches_of_a_step_that_adds_up_gradients_are_counted_once() -> None:
+    text = Path(LENET).read_text("utf-8").replace("  batch     64", "  batch     64\n  accumulate 4")
+    once, several = netdsl.fit(netdsl.load(LENET)), netdsl.fit(netdsl.load_text(text))
+    assert (once.accumulate, several.accumulate) == (1, 4)
+    assert several.step_macs == once.step_macs == 64 * (3 * 416_520 - 117_600)
+
+
+def test_states_of_a_loop_learn_what_the_step_before_did() -> None:
+    step = netdsl.fit(netdsl.load("specs/show_attend_tell.net", "CaptionDigits"), batch=1)
+    looped = netdsl.fit(netdsl.load_text(LOOP), batch=1)
+    assert looped.step_macs == 3 * looped.forward_macs - 5 * 3 * 4
+    assert step.step_macs == 777_504 + 1_536_576, "as PyTorch counts them"
+
+
+LOOP = """
+recurrent cell {
+  input x
+  state h [4] = 0
+  next h: (x -> linear(4)) + (h -> linear(4)) -> tanh
+  output h
+}
+net Loop {
+  input x [5, 3]
+  output y: cell
+}
+"""
 
 
 def test_the_largest_batch_is_where_one_more_does_not_fit() -> None:
