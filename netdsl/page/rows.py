@@ -27,6 +27,8 @@ class PageRow:
     paths: list[str]
     last: str
     """The name of the last copy."""
+    seen: ReceptiveField | None
+    """Of the last copy, as in the table of a report."""
     copies: int = 1
     inside: list[PageRow] = anew(factory=list)
     likeness: object = None
@@ -46,7 +48,7 @@ def page_rows(rows: Sequence[Row], graph: Graph, costs: Mapping[str, RowCosts], 
     open_: list[list[PageRow]] = [top]
     for row in rows:
         del open_[row.depth + 1 :]
-        made = PageRow(row, nodes[row.path], costs[row.path], [row.path], row.name)
+        made = PageRow(row, nodes[row.path], costs[row.path], [row.path], row.name, row.receptive_field)
         open_[row.depth].append(made)
         open_.append(made.inside)
     return _once(top, forms)
@@ -59,7 +61,7 @@ def _once(rows: list[PageRow], forms: Forms) -> list[PageRow]:
         row.likeness = _likeness(row, forms)
         if kept and row.row.kind != "layer" and kept[-1].likeness == row.likeness:
             kept[-1].copies += 1
-            kept[-1].last = row.row.name
+            kept[-1].last, kept[-1].seen = row.row.name, row.seen
             kept[-1].take(row)
         else:
             kept.append(row)
@@ -115,7 +117,7 @@ def _plain(made: PageRow, forms: Forms) -> dict[str, Json]:
         "symbolicOut": row.symbolic_out,
         "numbers": numbers_of(made, forms),
         "steps": forms.form(made.costs.steps) if row.kind == "recurrent" else None,
-        "field": _field(row.receptive_field),
+        "field": _field(made.seen),
         "loose": made.costs.loose,
         "shares": row.shares,
         "notes": [] if row.kind == "recurrent" else row.notes,

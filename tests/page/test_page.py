@@ -18,9 +18,11 @@ from drawn_nets import Drawing
 from page_numbers import PageNumbers
 
 import netdsl
+from netdsl.analysis.columns import in_rows
 from netdsl.cli.app import run
 from netdsl.page.assemble import SCRIPTS, embedded
 from netdsl.page.document import document
+from netdsl.reports.folding import lines
 from netdsl.text.diagnostics import NetError
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -123,6 +125,36 @@ net Bad {
   one: linear(4) -> relu
 }
 """
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("resnet", "ResNet50"), ("resnet", "ResNet152"), ("vit", None), ("gpt", None)]
+)
+def test_folded_rows_are_those_of_the_terminal(file: str, name: str | None) -> None:
+    """Each number that a page shows of blocks that it shows once is that of the table of a report."""
+    net = netdsl.load(SPECS / f"{file}.net", name)
+    report, data = netdsl.analyze(net), told(net)
+    numbers = PageNumbers(data, dict(report.at), 1).rows()
+    drawn = {shown.row.path: shown for shown in lines(report.rows)}
+    folded = 0
+    for row, found in zip(data["rows"], numbers, strict=True):
+        shown = drawn[row["path"]]
+        assert (row["name"], row["copies"]) == (shown.name, shown.copies)
+        folded += shown.copies > 1
+        for column in in_rows():
+            if column.number:
+                assert found.get(column.name, 0) * row["copies"] == (getattr(shown.row, column.name) or 0), row["path"]
+        seen, field = shown.row.receptive_field, row.get("field")
+        assert (field is None) == (seen is None), row["path"]
+        if seen is not None and field is not None:
+            assert (field.get("size"), field.get("stride")) == (seen.size, seen.stride), row["path"]
+    assert folded
+
+
+def test_the_second_and_third_block_see_what_the_third_does() -> None:
+    rows = {row["name"]: row for row in told(netdsl.load(SPECS / "resnet.net", "ResNet50"))["rows"]}
+    folded = [row["field"]["size"][0] for name, row in rows.items() if "…" in name]
+    assert folded == [35, 91, 267, 427]
 
 
 def test_no_text_of_a_net_is_markup(tmp_path: Path) -> None:
