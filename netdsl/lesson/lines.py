@@ -35,7 +35,7 @@ def line_fit(worker: Watching, part: Part | None) -> tuple[str, ...]:
     if line.features != 1 or loss.x is not worker.moments[-1].entry.results[0]:
         return ()
     path = worker.moments[-1].path("")
-    letters = f"m is `{path}.weight`, b is `{path}.bias`, x is `{line.x.name}`, y is `{loss.label.name}`"
+    letters = f"m is `{path}.weight`, b is `{path}.bias`, x is `{line.x.name}`; here alone y is `{loss.label.name}`"
     moved = [of_weight(name, part.optimizer) for name in "mb"]
     rate = f"α = {number_text(part.optimizer.lr)}"
     return (letters, *(f"{name} = {written(formula)}" for name, formula in LINE.items()), *moved, rate)

@@ -114,13 +114,21 @@ def sliding(op: Conv | ConvTranspose, sizes: SizesGiven) -> SlidingKernel:
     return SlidingKernel(fine, coarse, op.kernels, op.strides, op.dilations, before, channels, op.groups)
 
 
+def _zeros(filled: int, places: int) -> str:
+    """Which share of the places hold no tap, in per cent; 100 only where none does."""
+    share = f"{100 * (1 - filled / places):.3g}"
+    if share != "100" or not filled:
+        return share
+    return "more than 99.99" if filled * 10_000 < places else "more than 99.9"
+
+
 def picture(op: Op, sizes: SizesGiven) -> tuple[str, ...]:
     """A convolution as a matrix, and its transpose; of one that is not small only what it would be like."""
     if not isinstance(op, Conv | ConvTranspose):
         return ()
     found = sliding(op, sizes)
     rows, columns = found.shape
-    zeros = f"{100 * (1 - found.filled / (rows * columns)):.3g} % zeros"
+    zeros = f"{_zeros(found.filled, rows * columns)} % zeros"
     bias = " + b" if op.bias else ""
     turned = isinstance(op, ConvTranspose)
     forward, back = ("Cᵀ", "C") if turned else ("C", "Cᵀ")

@@ -105,7 +105,7 @@ class TurnTeller:
         forward = self.forward_macs(self.worker, 1)
         return WayBack(
             part=part.name if part else "",
-            begins=_begins(part, begun, set(self.found.outputs)),
+            begins=_begins(part, begun, set(self.found.outputs), _faulty(self.net)),
             losses=losses,
             rows=rows,
             board=line_fit(self.worker, part),
@@ -278,11 +278,17 @@ def _arriving(lecture: Lecture, arrives: str) -> Lecture:
     return changed(lecture, arrives=arrives) if arrives else lecture
 
 
-def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str]) -> str:
+def _faulty(net: Net) -> bool:
+    """Whether a recipe has mistakes, so that its losses are not followed."""
+    return bool(net.faults) or any(section.faults for section in net.sections.values())
+
+
+def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str], faulty: bool) -> str:
     if part is None:
         if not outputs:
             return "no output follows from anything learned"
-        return f"no recipe has a loss: it begins with {', '.join(f'∂J/∂{name}' for name in outputs)}, which is given"
+        why = "the recipe has mistakes" if faulty else "no recipe has a loss"
+        return f"{why}: it begins with {', '.join(f'∂J/∂{name}' for name in outputs)}, which is given"
     return f"J = {' + '.join(_term(term, known) for term in part.losses)}"
 
 

@@ -107,6 +107,13 @@ def test_a_larger_one_is_described() -> None:
     assert said.startswith("as one matrix C [25 × 25], 96 % zeros")
 
 
+def test_what_is_not_all_zeros_is_not_said_to_be() -> None:
+    (said,) = picture(op_of("[8, 128, 128]", "conv(2, 1)"), {})
+    assert "more than 99.99 % zeros" in said
+    (said,) = picture(op_of("[8, 48, 48]", "conv(2, 1)"), {})
+    assert "more than 99.9 % zeros" in said
+
+
 def test_taps_beyond_nine_are_told_apart() -> None:
     lines = picture(op_of("[1, 12]", "conv(1, 12)"), {})
     assert lines[2] == "[ w0  w1  w2  w3  w4  w5  w6  w7  w8  w9 w10 w11]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_a_line_fit_is_as_on_slides() -> None:
         "∂J/∂m = 2/N Σ x·(m·x + b − y)",
         "∂J/∂b = 2/N Σ (m·x + b − y)",
     )
-    assert turn.board[0] == "m is `y.weight`, b is `y.bias`, x is `x`, y is `label`"
+    assert turn.board[0] == "m is `y.weight`, b is `y.bias`, x is `x`; here alone y is `label`"
     assert turn.board[-1] == "α = 0.1"
 
 
@@ -135,6 +136,16 @@ def test_a_shared_weight_is_given_the_sum() -> None:
 def test_detach_gives_nothing_back() -> None:
     turn = turn_of("input x [4]\na: linear(4)\nb: detach\nc: linear(4)\noutput y: (c, a) -> add")
     assert row(turn, "b").notes == ("∂J/∂x = 0: nothing passes `detach`",)
+
+
+def test_a_recipe_with_mistakes_is_not_said_to_have_no_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "input x [4]\noutput scores: linear(4)"
+    file = tmp_path / "wrong.net"
+    file.write_text(f"net Net {{\n{rows}\n}}\n{RECIPE.replace('random', 'digitz')}")
+    assert run(["report", str(file), "--explain", "--backward"]) == 0
+    said = capsys.readouterr().out
+    assert "the recipe has mistakes: it begins with ∂J/∂scores, which is given" in said
+    assert "no recipe" not in said
 
 
 def test_what_has_no_gradient_stops_and_says_so() -> None:
