@@ -100,7 +100,7 @@ def fit(
     precision: str | None = None,
     optimizer: str | None = None,
     device: str | None = None,
-    checkpoint: Sequence[str] = (),
+    checkpoint: Sequence[str] | None = None,
 ) -> MemoryFit:
     """What a training step takes in memory, or without `training` a call; on a `device`, whether it fits.
 

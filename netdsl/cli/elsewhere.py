@@ -98,12 +98,17 @@ SAYS: tuple[Said, ...] = (
     Said(
         "memory and speed are looked after by the engine: leave it out",
         "channels-last pin-mem pin-memory persistent-workers prefetch compile torchcompile torch-compile jit fuser xla "
-        "cache cache-dataset cache-images no-prefetcher sync-bn grad-checkpointing gradient-checkpointing",
+        "cache cache-dataset cache-images no-prefetcher sync-bn",
         "train evaluate predict",
     ),
     Said(
         "the row `augment` varies pictures, as in `--augment 'resized_crop -> flip -> mixup(0.2)'`",
         "mixup cutmix mixup-alpha cutmix-alpha reprob random-erase auto-augment aa color-jitter hflip vflip",
+        "train",
+    ),
+    Said(
+        "the row `checkpoint` names blocks that run again in the backward pass: `--checkpoint '(stage1, stage2)'`",
+        "grad-checkpointing gradient-checkpointing activation-checkpointing use-checkpoint",
         "train",
     ),
     Said(

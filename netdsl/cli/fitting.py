@@ -25,7 +25,8 @@ def add_fitting(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--checkpoint", metavar="ROW,…", default="",
-        help="what it saves that the blocks of these rows run again in the backward pass, with --training",
+        help="what it saves that the blocks of these rows run again in the backward pass, with --training (default: "
+        "the recipe's; none for no rows)",
     )  # fmt: skip
 
 
@@ -39,7 +40,8 @@ def fits(opened: Opened, given: Namespace) -> str:
     from netdsl.reports.fitting import render_fit
 
     words = {name: getattr(given, name) for name in ("training", "precision", "optimizer", "device")}
-    words |= {"batch": given.said, "checkpoint": [w.strip() for w in given.checkpoint.split(",") if w.strip()]}
+    rows = [w.strip() for w in given.checkpoint.split(",") if w.strip()]
+    words |= {"batch": given.said, "checkpoint": [] if rows == ["none"] else rows or None}
     found = fit(opened.net, asked(opened.net, **words), given.size)
     width = given.width if given.width is not None else terminal_width()
     return render_fit(found, given.format, width=width, depth=given.depth, expand=given.expand)

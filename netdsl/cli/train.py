@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROWS = (
     "data", "augment", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision",
-    "workers", "patience", "ema", "freeze", "rate", "decay",
+    "workers", "patience", "ema", "freeze", "rate", "decay", "checkpoint",
 )  # fmt: skip
 SEVERAL = ("loss", "metric")
 """Rows of which there may be several."""

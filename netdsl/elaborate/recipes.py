@@ -75,6 +75,7 @@ def _resolve(
     site: Site, section: syntax.Train, net: Net, outside: BesideText, broken: bool, made: bool
 ) -> Recipe:  # fmt: skip
     import netdsl.elaborate.aims as aims  # late: nets without a recipe need none
+    import netdsl.elaborate.checkpointing as checkpointing
 
     recipe = Recipe(section.span, section.name.id if section.name else "", made=made)
     turns.check_repeats(site, section.rows, TERMS)
@@ -86,6 +87,8 @@ def _resolve(
         with suppress(Failed):  # one bad row does not silence the others
             if row.keyword.id in aims.EXAMPLES:
                 aims.aims_row(site, recipe, row, turns.movable_of(net, broken))
+            elif row.keyword.id == checkpointing.WORD:
+                checkpointing.checkpoint_row(site, recipe, row, net, broken)
             elif row.keyword.id == "augment":
                 recipe.augment = varying.stages(site, row)
             else:

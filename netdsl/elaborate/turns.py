@@ -311,7 +311,8 @@ def check_repeats(site: Site, rows: Sequence[syntax.RecipeRow], several: Collect
         keyword = row.keyword.id
         if keyword in first and keyword not in several:
             label = Label(first[keyword].keyword.span, "first here")
-            help = "several stand in brackets: `moves (stem, head)`" if keyword == MOVES else None
+            named = keyword in (MOVES, "checkpoint")
+            help = f"several stand in brackets: `{keyword} (stem, head)`" if named else None
             if keyword == "augment":
                 both = f"{first[keyword].value.span.text} -> {row.value.span.text}"
                 help = f"stages follow one another in one row: `augment {both}`"

@@ -29,7 +29,7 @@ def asked(
     precision: str | None = None,
     optimizer: str | Optimizer | None = None,
     device: str | None = None,
-    checkpoint: Sequence[str] = (),
+    checkpoint: Sequence[str] | None = None,
 ) -> StepAsked:
     """What a step shall be. Raises `RunError` for a word that nothing is called."""
     recipe = net.recipe if training else None
@@ -45,7 +45,7 @@ def asked(
         card=None if device is None else read_card(device),
         accumulate=own.get("accumulate", 1),
         average=own.get("ema") is not None,
-        checkpoint=tuple(checkpoint),
+        checkpoint=tuple(own.get("checkpoint", ()) if checkpoint is None else checkpoint),
     )
 
 

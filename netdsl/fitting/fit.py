@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from netdsl.analysis.nesting import chains, with_inner
+from netdsl.analysis.nesting import with_inner
 from netdsl.analysis.report import Report
 from netdsl.analyzer import analyze, sizes_of
 from netdsl.base.collector import collector_paused
@@ -23,6 +23,7 @@ from netdsl.fitting.step import KeptMemory, LoadedModel, PartOfStep, StepManner
 from netdsl.graph import Net
 from netdsl.graph.begun import begun
 from netdsl.graph.phases import inference_graph, training_graph
+from netdsl.graph.reruns import blocks_in, blocks_of, modules_named
 from netdsl.recipe.optimizers import Optimizer
 from netdsl.recipe.steering import steering_of
 
@@ -146,18 +147,16 @@ def fit(net: Net, asked: StepAsked, sizes: Mapping[str, int] | None = None) -> F
 
 
 def blocks_named(net: Net, report: Report, words: Sequence[str]) -> tuple[str, ...]:
-    """The paths of the blocks that some rows are, or have in them first; `RunError` for a row without any."""
-    around = chains(report.rows)
-    loops = {row.path for row in report.rows if row.kind == "recurrent"}
-    blocks = [row for row in report.rows if row.kind == "block" and loops.isdisjoint(around[row.path])]
-    found: list[str] = []
-    for word in words:
-        inside = [row for row in blocks if row.path == word] or [r for r in blocks if r.path.startswith(f"{word}.")]
-        if not inside:
-            raise _no_block(net, report, [row.path for row in blocks], word)
-        least = min(row.depth for row in inside)
-        found += [row.path for row in inside if row.depth == least]
-    return tuple(dict.fromkeys(found))
+    """The paths of the blocks that some rows are, or have in them first, wherever else their weights are used.
+
+    Raises `RunError` for a row without any.
+    """
+    blocks = blocks_of(net)
+    lost = next((word for word in words if not blocks_in(blocks, word)), None)
+    if lost is not None:
+        raise _no_block(net, report, list(blocks), lost)
+    modules = modules_named(blocks, words)
+    return tuple(path for path, block in blocks.items() if block.key in modules)
 
 
 def _no_block(net: Net, report: Report, blocks: Sequence[str], word: str) -> RunError:

@@ -5,7 +5,7 @@ from typing import Any
 from netdsl.base.record import record
 from netdsl.ops.declared import Field
 from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
-from netdsl.recipe.steering import AimsKind
+from netdsl.recipe.steering import AimsKind, RowsKind
 
 
 @record
@@ -68,12 +68,14 @@ SETTINGS: dict[str, Field] = {
         Field("freeze", AimsKind(True), ()),
         Field("rate", AimsKind(False), ()),
         Field("decay", AimsKind(False), ()),
+        Field("checkpoint", RowsKind(), ()),
     )
 }
 """Rows of a `train` section with a single value: `clip` is the largest norm of the whole gradient, `accumulate` the
 number of batches one optimizer step adds up, `workers` the processes that decode images ahead, `patience` the epochs
 without a better one after which a run ends, `ema` the share that the average of the weights keeps at a step. What
-`freeze`, `rate` and `decay` say of single weights is in `netdsl/recipe/steering.py`."""
+`freeze`, `rate` and `decay` say of single weights is in `netdsl/recipe/steering.py`; `checkpoint` names blocks that
+keep nothing of what is inside them, and run again in the backward pass (`netdsl/graph/reruns.py`)."""
 
 AIMS = ("freeze", "rate", "decay")
 """Rows that name weights."""

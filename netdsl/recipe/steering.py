@@ -65,6 +65,19 @@ class AimsKind(Kind):
 
 
 @record
+class RowsKind(Kind):
+    """Rows of the net, as `checkpoint` has them."""
+
+    says = "rows of the net"
+
+    def read(self, value: object) -> tuple[str, ...]:
+        known = isinstance(value, (list, tuple)) and len(value) <= MOST
+        if not known or not all(isinstance(row, str) and 0 < len(row) <= LONGEST for row in value):  # type: ignore[attr-defined]
+            raise FieldError(f"takes {self.says}")
+        return tuple(value)  # type: ignore[arg-type]
+
+
+@record
 class Steering:
     """What a recipe says of single weights, by their keys. Epochs count from 0."""
 

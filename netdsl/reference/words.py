@@ -298,6 +298,7 @@ ROWS: dict[str, str] = {
     "freeze": "rows of the net that are not trained, or not in the first epochs",
     "rate": "rows of the net whose learning rate is multiplied",
     "decay": "rows of the net whose weight decay is multiplied",
+    "checkpoint": "rows of the net whose blocks run again in the backward pass, to keep less",
 }
 """Rows of a recipe that hold one value."""
 

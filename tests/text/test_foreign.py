@@ -534,7 +534,9 @@ def recipe(row: str) -> str:
     rows = ["data digits", "loss (logits, label) -> cross_entropy", row]
     kept = [r for r in rows if r is row or r.split()[0] != row.split()[0] or row.startswith("loss")]
     body = "\n  ".join(kept)
-    return f"net N {{ input image [1, 8, 8]\n flatten\n output logits: linear(10) }}\ntrain N {{\n  {body}\n}}\n"
+    block = "block flat { output y: flatten }\n"
+    made = "net N { input image [1, 8, 8]\n stem: flat\n output logits: linear(10) }"
+    return f"{block}{made}\ntrain N {{\n  {body}\n}}\n"
 
 
 @pytest.mark.parametrize("row", settings.ROWS, ids=lambda row: row.write)
@@ -547,6 +549,8 @@ def test_rows_of_recipes_have_foreign_words(row: settings.ForeignRow) -> None:
         assert f"`{keyword}` here" in help or f"`{keyword} " in help
         if keyword in ("optimizer", "schedule", "data", "augment"):
             assert written(helps(recipe(f"{word} {row.write.split()[1]}"))) == row.write
+        elif keyword == "checkpoint":
+            assert helps(recipe(f"{word} 1")).endswith("takes rows of the net"), word
         elif keyword not in ("loss", "metric"):
             number = "0.5" if keyword == "ema" else "1"
             said = written(helps(recipe(f"{word} {number}")))

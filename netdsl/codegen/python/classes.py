@@ -36,8 +36,10 @@ from netdsl.graph import Node, Output, Recurrent, State, restrict
 class ClassWriter:
     """Writes the class that the uses of a family share."""
 
-    def __init__(self, name: str, family: Family, classes: dict[str, Built]) -> None:
+    def __init__(self, name: str, family: Family, classes: dict[str, Built], again: Sequence[str] = ()) -> None:
         self.name = name
+        self.again = again
+        """The keys of modules that run again in the backward pass."""
         self.family = family
         self.layouts = layouts = list(family.layouts)
         self.conditions = family.conditions
@@ -66,7 +68,7 @@ class ClassWriter:
         built.lines = [f"class {self.name}({self.dialect.module}):", *said, *([""] if said else [])]
         if constructed or kept:
             opening = [f"{INDENT * 2}{self.dialect.opening}"] if self.dialect.opening else []
-            body = [*opening, *guards, *kept, *constructed, *starts, *self._settled(standing)]
+            body = [*opening, *guards, *kept, *constructed, *starts, *self._rerun(), *self._settled(standing)]
             built.lines += [*self._signature(built.arguments), *body, "", *standing]
         built.lines += running
         built.support = self._support(standing)
@@ -76,6 +78,11 @@ class ClassWriter:
 
     def _signature(self, arguments: Sequence[ClassArgument]) -> list[str]:
         return heading("__init__", ["self", *map(_declared, arguments)], ["None"])
+
+    def _rerun(self) -> list[str]:
+        """The lines that let blocks run again."""
+        rerunning = self.dialect.rerunning
+        return rerunning.statements(self.again) if rerunning and self.again else []
 
     def _settled(self, standing: list[str]) -> list[str]:
         """The line that lets running statistics stand from the first on."""
@@ -283,6 +290,7 @@ class ClassWriter:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
         starts = start_functions(self.dialect, self._all_starts(turns=True))
         found |= {self.dialect.freezing.keep} if standing and self.dialect.freezing else set()
+        found |= {self.dialect.rerunning.made} if self.again and self.dialect.rerunning else set()
         return found | starts.intersection(self.dialect.start_support)
 
 

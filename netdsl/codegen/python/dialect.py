@@ -71,6 +71,16 @@ class Unrolling:
     """A state of such sizes, made from that attribute."""
 
 
+@dataclass(frozen=True)
+class Rerunning:
+    """The forms of blocks that keep only what comes in, and run again in the backward pass."""
+
+    made: str
+    """The class, among what a source may contain, that runs them so."""
+    statements: Callable[[Sequence[str]], list[str]]
+    """What the constructor of the net ends with, for the keys of their modules."""
+
+
 def _set(key: str, made: Doc, free: bool) -> Called:
     return Called("setattr", (("", Atom("self")), ("", Atom(key)), ("", made)))
 
@@ -150,6 +160,8 @@ class Dialect:
     """What a new constructor argument is called that stands at a place of a call; "" for no word of its own."""
     support: Mapping[str, str] = field(default_factory=dict)
     """Source of classes and functions that a file may have to contain, by name."""
+    rerunning: Rerunning | None = None
+    """None where a target keeps what it keeps, whatever a recipe says."""
     start_support: Mapping[str, str] = field(default_factory=dict)
     """The same for functions that only constructors call."""
 

@@ -20,6 +20,7 @@ from netdsl.codegen.python.tracing import carried_sizes, new_use, trace
 from netdsl.codegen.python.uses import BlockUse, Built, LentLayer
 from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.graph import Block, Graph, Net, Node
+from netdsl.graph.reruns import blocks_of, modules_named
 from netdsl.graph.trail import chains, trail_to
 from netdsl.ops.base import RuleError
 
@@ -170,7 +171,12 @@ class _File:
             if not found:
                 break
             hidden |= found
-        self._record(family, ClassWriter(self.name, family, self.classes))
+        self._record(family, ClassWriter(self.name, family, self.classes, self._again()))
+
+    def _again(self) -> tuple[str, ...]:
+        """The keys of modules that the recipe in force lets run again in the backward pass."""
+        rows = self.net.recipe.settings.get("checkpoint", ()) if self.net.recipe is not None else ()
+        return modules_named(blocks_of(self.net), rows) if rows else ()
 
     def _assembled(self) -> str:
         parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.python.dialect import Dialect, Freezing, Unrolling
+from netdsl.codegen.python.dialect import Dialect, Freezing, Rerunning, Unrolling
 from netdsl.codegen.python.spelling import Made
-from netdsl.codegen.python.text import Atom, Called, Doc, literal
+from netdsl.codegen.python.text import INDENT, Atom, Called, Doc, lay, literal
 from netdsl.codegen.pytorch.signatures import DECLARED
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.codegen.pytorch.starts import BILINEAR, start
@@ -113,6 +113,18 @@ FREEZING = Freezing(
     settle="self.train()",
 )
 
+
+def rerun(keys: Sequence[str]) -> list[str]:
+    """`for path in ("d1", "u1"):`, each of which gets another way to be run."""
+    names = tuple(("", Atom(literal(key))) for key in keys)
+    several = lay(Called("", names), "for path in ", ":", 2)
+    alone = [f"{INDENT * 2}for path in ({literal(keys[0])},):"]
+    made = [f"{INDENT * 3}block = self.get_submodule(path)", f"{INDENT * 3}block.forward = Rerun(block)"]
+    return [*(several if len(keys) > 1 else alone), *made]
+
+
+RERUNNING = Rerunning(made="Rerun", statements=rerun)
+
 UNROLLING = Unrolling(
     steps=lambda sequence: f"{sequence}.unbind(1)",
     stacked=lambda results: f"torch.stack({results}, dim=1)",
@@ -148,5 +160,6 @@ DIALECT = Dialect(
     keywords={"pad": "padding"},
     slot=slot,
     support=SUPPORT,
+    rerunning=RERUNNING,
     start_support={"bilinear_": BILINEAR},
 )

@@ -149,7 +149,53 @@ class OneBias{kind}(nn.{kind}):
         drop_hidden_biases(self)
 '''
 
+STILL_STATISTICS = '''
+class StillStatistics:
+    """While it lasts, batch norms of modules count nothing in their statistics."""
+
+    def __init__(self, modules):
+        kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+        parts = [part for module in modules for part in module.modules()]
+        self.norms = [part for part in parts if isinstance(part, kinds)]
+
+    def __enter__(self):
+        self.kept = [dict(norm._buffers) for norm in self.norms]
+        for norm, kept in zip(self.norms, self.kept):
+            copies = {name: b.clone() for name, b in kept.items() if b is not None}
+            norm._buffers.update(copies)
+
+    def __exit__(self, *error):
+        for norm, kept in zip(self.norms, self.kept):
+            norm._buffers.update(kept)
+'''
+
+RERUN = '''
+class Rerun:
+    """How a block runs that in training keeps only what comes in.
+
+    It runs a second time when its gradient arrives (`torch.utils.checkpoint`).
+    """
+
+    def __init__(self, block):
+        self.block = block
+
+    def __call__(self, *inputs):
+        forward = type(self.block).forward
+        if not (self.block.training and torch.is_grad_enabled()):
+            return forward(self.block, *inputs)
+        given = (self.block, *inputs)
+        modules = [part for part in given if isinstance(part, nn.Module)]
+
+        def contexts():
+            return torch.enable_grad(), StillStatistics(modules)
+
+        checkpoint = torch.utils.checkpoint.checkpoint
+        return checkpoint(forward, *given, use_reentrant=False, context_fn=contexts)
+'''
+
 FUNCTIONS: dict[str, str] = {
+    "StillStatistics": STILL_STATISTICS.strip(),
+    "Rerun": RERUN.strip(),
     "keep_statistics": KEEP_STATISTICS.strip(),
     "center_crop": CENTER_CROP.strip(),
     "causal_mask": CAUSAL_MASK.strip(),

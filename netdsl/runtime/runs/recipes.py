@@ -9,6 +9,7 @@ from typing import Any
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net, Part, Recipe, RecipeTerm
+from netdsl.graph.reruns import blocks_in, blocks_of
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError, spelled
@@ -63,6 +64,8 @@ class Plan:
     freeze: tuple[Aim, ...]
     rate: tuple[Aim, ...]
     decay: tuple[Aim, ...]
+    checkpoint: tuple[str, ...]
+    """Rows whose blocks run again in the backward pass."""
     turns: list[Part]
     """What takes its turn on each batch: the parts of the recipe, or all of it as one."""
 
@@ -215,7 +218,7 @@ def written(declared: Declared, only: Collection[str] | None = None) -> str:
 def setting_words(value: object) -> str:
     """A plain setting as an author would write it."""
     if isinstance(value, (list, tuple)):  # what is said of rows of the net
-        found = ", ".join(str(Aim(*aim)) for aim in value)
+        found = ", ".join(row if isinstance(row, str) else str(Aim(*row)) for row in value)
         return f"({found})" if len(value) > 1 else found or "none"
     return "none" if value is None else str(value)
 
@@ -248,7 +251,7 @@ def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, obj
         raise RunError(f"{name} is damaged: {error}") from None
 
 
-NEWER = frozenset({"patience", "ema", *AIMS})
+NEWER = frozenset({"patience", "ema", *AIMS, "checkpoint"})
 """Settings that runs of earlier versions do not have."""
 
 _declared = kinds.fields(name=kinds.text)
@@ -294,7 +297,7 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     """A setting as JSON has it: lists in place of tuples."""
-    return [list(aim) for aim in value] if isinstance(value, tuple) else value
+    return [row if isinstance(row, str) else list(row) for row in value] if isinstance(value, tuple) else value
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -325,9 +328,18 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     try:
         kept_settings = {**default_settings(), **stored["settings"]}
         recipe.settings = {key: read_setting(field, kept_settings[key]) for key, field in SETTINGS.items()}
+        _require_blocks(net, recipe.settings["checkpoint"], name)
         for part, own in zip(recipe.parts, kept, strict=True):
             part.optimizer = restore_safely(OPTIMIZERS, own["optimizer"], name)
             part.schedule = restore_safely(SCHEDULES, own["schedule"], name)
             part.clip = read_setting(SETTINGS["clip"], own["clip"])
     except (RuleError, FieldError) as error:
         raise RunError(f"{name} is damaged: {error}") from None
+
+
+def _require_blocks(net: Net, rows: Sequence[str], name: str) -> None:
+    """Rows that shall run again must be, or hold, blocks of the net, which a damaged file may not know."""
+    blocks = blocks_of(net) if rows else {}
+    lost = next((row for row in rows if not blocks_in(blocks, row)), None)
+    if lost is not None:
+        raise RunError(f"{name} is damaged: `{net.name}` has no block `{lost}`")

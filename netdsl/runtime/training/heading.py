@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from netdsl.graph import TERMS, Net
 from netdsl.ops.normalize import Batchnorm
@@ -11,7 +11,7 @@ from netdsl.recipe import SETTINGS
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.runs.recipes import Plan, pipeline, setting_words, written
 
-SAID = ("freeze", "rate", "decay", "ema", "patience")
+SAID = ("freeze", "rate", "decay", "ema", "patience", "checkpoint")
 """Rows that are said where they stand."""
 SHOWN = ("epochs", "batch")
 """Rows of a recipe of options that are said whatever they are."""
@@ -52,6 +52,12 @@ def steering_words(plan: Plan) -> Iterator[str]:
     rows = [f"{name} {setting_words(value)}" for name, value in said.items() if value not in (None, ())]
     if rows:
         yield "; ".join(rows)
+
+
+def rerun_words(plan: Plan, libraries: Collection[str]) -> Iterator[str]:
+    """What a run without PyTorch does with `checkpoint`."""
+    if plan.checkpoint and "torch" not in libraries:
+        yield "`checkpoint` is of the engine torch: onnxruntime keeps what it keeps, and the numbers are the same"
 
 
 def sharing_words(net: Net, plan: Plan, world: int) -> Iterator[str]:

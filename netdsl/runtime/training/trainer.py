@@ -29,7 +29,7 @@ from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.scoring.terms import Terms
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.training.best import Judge
-from netdsl.runtime.training.heading import made_words, sharing_words, steering_words, trained_words
+from netdsl.runtime.training.heading import made_words, rerun_words, sharing_words, steering_words, trained_words
 from netdsl.runtime.training.logbook import Logbook
 from netdsl.runtime.training.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.training.provenance import begun
@@ -138,6 +138,7 @@ class Trainer:
             clip = f", clip {turn.clip:g}" if turn.name and turn.clip is not None else ""
             yield f"{part}{written(turn.optimizer)}, {written(turn.schedule)}{clip}, batch {self.plan.batch}"
         yield from steering_words(self.plan)
+        yield from rerun_words(self.plan, self.engine.libraries)
         yield from () if resume else made_words(self.net, self.plan)
         yield from sharing_words(self.net, self.plan, self.world)
         if resume and self.position.epoch >= self.plan.epochs:

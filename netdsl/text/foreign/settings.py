@@ -218,6 +218,12 @@ ROWS: tuple[ForeignRow, ...] = (
         "exponential_moving_average moving_average weight_averaging polyak polyak_averaging ema_momentum "
         "swa StochasticWeightAveraging swa_model",
     ),
+    ForeignRow(
+        "checkpoint stem",
+        "gradient_checkpointing grad_checkpointing activation_checkpointing activation_checkpoint recompute remat "
+        "gradient_checkpoint grad_checkpoint checkpoint_activations checkpointing use_checkpoint with_cp "
+        "set_grad_checkpointing gradient_checkpointing_enable",
+    ),
     ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu"),
 )
 
@@ -260,7 +266,7 @@ NO_ROWS: dict[str, str] = {
     "init_from init_checkpoint finetune finetune_from load_from load_weights pretrained_path initial_checkpoint "
     "ckpt_path pretrained_weights from_pretrained model_name_or_path",
     SELF + "training draws a new order every epoch by itself": "shuffle shuffling random_order",
-    SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "checkpoint checkpoints save "
+    SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "checkpoints save "
     "save_best save_dir callbacks callback snapshot save_steps save_freq save_every save_interval checkpoint_interval "
     "checkpoint_hist save_strategy save_model",
     SELF + "a run keeps its metrics, a line an epoch, and curves in its folder by itself": "log logger log_every "

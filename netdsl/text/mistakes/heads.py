@@ -204,6 +204,7 @@ RECIPE_ROWS = frozenset(
         "freeze",
         "rate",
         "decay",
+        "checkpoint",
         "weights",
         "loss",
         "metric",
