@@ -172,11 +172,11 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         sizes, placed = sizes_of(site, row) if row.at else ({}, None)
         budgets.append(Budget(site.context.written.note(row.condition), row.message, values, sizes, placed))
         return
-    if row.at:
-        refuse_sizes(site, row)
     for name in unmeant(site, row.condition):
         _foreign_total(site, name)
         unknown_name(site, name, words, arrows_only=True)
+    if row.at:
+        refuse_sizes(site, row)
     check_assert(site, row)
 
 
