@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netdsl.base.errors import RunError
 from netdsl.base.slips import nearest
-from netdsl.fitting.cards import CARDS, CardSheet, find_cards
+from netdsl.fitting.cards import CARDS, CardSheet, cards_with, find_cards
 from netdsl.fitting.fit import StepAsked
 from netdsl.graph import Net
 from netdsl.ops.base import RuleError, read_setting
@@ -67,6 +67,10 @@ def read_card(name: str) -> CardSheet:
     if len(found) > 1:
         raise RunError(f"`{name}` is more than one device: say {' or '.join(c.name for c in found)}")
     if not found:
+        near = cards_with(name)
+        if near:
+            names = " or ".join(f"`{card.name}`" for card in near)
+            raise RunError(f"no device is called `{name[:LONGEST]}`: did you mean {names}?")
         raise _unknown(name, tuple(c.name for c in CARDS), "device")
     return found[0]
 

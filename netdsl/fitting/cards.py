@@ -113,6 +113,11 @@ def key(name: str) -> str:
     return "".join(c for c in name.lower().removeprefix("nvidia") if c.isalnum())
 
 
+def cards_with(word: str) -> list[CardSheet]:
+    """Cards in whose names a word stands, such as `3090`."""
+    return [card for card in CARDS if key(word) and key(word) in key(card.name)]
+
+
 def find_cards(name: str) -> list[CardSheet]:
     """The card of a name, or all whose names begin so."""
     wanted = key(name)

@@ -6,7 +6,7 @@ between tensors and what CUDA itself takes are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netdsl.analysis.nesting import with_inner
@@ -59,6 +59,17 @@ class RowFit:
 
 
 @keyed
+class WayOut:
+    """What another option would make of a step that does not fit."""
+
+    options: str
+    """As they are written behind the command."""
+    peak_bytes: int
+    fits: bool
+    largest_batch: int
+
+
+@keyed
 class DeviceFit:
     """On one card."""
 
@@ -75,6 +86,8 @@ class DeviceFit:
     rate: float
     """Operations a second that it was reckoned with."""
     bandwidth: float
+    ways_out: tuple[WayOut, ...] = ()
+    """Where it does not fit."""
 
 
 @keyed
@@ -143,7 +156,42 @@ def fit(net: Net, asked: StepAsked, sizes: Mapping[str, int] | None = None) -> F
         blocks = blocks_named(net, report, asked.checkpoint)
         model, kept = simulated(net, at, asked, blocks)
         found = _compared(found, _fit(net, model, kept, report, asked), blocks)
+    if found.device is not None and not found.device.fits:
+        ways = tuple(_ways_out(net, at, asked, found, report))
+        found = changed(found, device=changed(found.device, ways_out=ways))
     return FoundFit(found, report)
+
+
+MOST_BLOCKS = 3
+"""Blocks of a way out, those that keep most."""
+
+
+def _ways_out(net: Net, at: Mapping[str, int], asked: StepAsked, found: MemoryFit, report: Report) -> Iterator[WayOut]:
+    """What half precision, and running blocks again, would take: each is tried."""
+    assert asked.card is not None
+    again = found.checkpoint.blocks if found.checkpoint else ()
+    half = next((word for word in ("bf16", "fp16") if word in asked.card.rates and asked.precision == "no"), None)
+    most = () if again or not asked.training else _keeping_most(found, report)
+    tries = [(half, again), (None, most), (half, most)]
+    for number, (precision, blocks) in enumerate(tries):
+        if (number != 1 and precision is None) or (number and not most):
+            continue
+        model, _ = simulated(net, at, asked._replace(precision=precision or asked.precision), blocks)
+        words = [f"--precision {precision}"] if precision else []
+        words += [f"--checkpoint {','.join(most)}"] if number else []
+        yield _way_out(" ".join(words), model.ledger, asked.batch, asked.card.memory - RESERVE)
+
+
+def _way_out(options: str, ledger: MemoryLedger, batch: int, room: int) -> WayOut:
+    peak = at_batch(ledger.peak(batch).alive, batch)
+    return WayOut(options=options, peak_bytes=peak, fits=peak <= room, largest_batch=ledger.largest_batch(room))
+
+
+def _keeping_most(found: MemoryFit, report: Report) -> tuple[str, ...]:
+    """The outermost blocks that keep most for the backward pass."""
+    outer = [own for own, row in zip(found.rows, report.rows, strict=True) if row.kind == "block" and row.depth == 0]
+    most = sorted(outer, key=lambda own: -own.kept_bytes)[:MOST_BLOCKS]
+    return tuple(own.path for own in most if own.kept_bytes)
 
 
 def blocks_named(net: Net, report: Report, words: Sequence[str]) -> tuple[str, ...]:

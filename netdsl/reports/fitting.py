@@ -9,6 +9,7 @@ from netdsl.analysis.nesting import copies
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
 from netdsl.analysis.report import Report
 from netdsl.base.terminal import escaped, printable
+from netdsl.fitting.cards import GIB
 from netdsl.fitting.fit import FoundFit, MemoryFit, RowFit
 from netdsl.reports.data import as_json, laid_out, plain
 from netdsl.reports.folding import DrawnRow, lines
@@ -135,8 +136,14 @@ def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
     if device is None:
         return
     verdict = "fits" if device.fits else "does not fit"
-    room = f"{byte_size(device.memory_bytes)}, of which {byte_size(device.reserved_bytes)} are left to CUDA and kernels"
-    yield device.name, f"{verdict} at batch {grouped(fit.batch)}: {room}"
+    room = f"{_gib(device.memory_bytes)}, of which {_gib(device.reserved_bytes)} is left to CUDA and kernels"
+    over = fit.peak_bytes - (device.memory_bytes - device.reserved_bytes)
+    missing = f"; {_gib(over)} are missing for the peak of {_gib(fit.peak_bytes)}" if over > 0 else ""
+    yield device.name, f"{verdict} at batch {grouped(fit.batch)}: {room}{missing}"
+    for index, way in enumerate(device.ways_out):
+        verdict = "fits" if way.fits else "does not fit"
+        most = f"up to batch {grouped(way.largest_batch)}" if way.largest_batch else "not even a single sample does"
+        yield ("" if index else "way out"), f"`{way.options}` takes {_gib(way.peak_bytes)} and {verdict}; {most}"
     most = grouped(device.largest_batch) if device.largest_batch else "none, not even a single sample"
     yield "largest batch", most
     share = percent(round(device.compute_seconds * 1e9), round(device.seconds * 1e9))
@@ -144,6 +151,11 @@ def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
     rate = f"{scaled(device.rate)}FLOP/s and {scaled(device.bandwidth)}B/s"
     each = f" for each of {fit.accumulate} batches" if fit.accumulate > 1 else ""
     yield "time", f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
+
+
+def _gib(number: int) -> str:
+    """`24 GiB`: the memory of cards is told so."""
+    return f"{number / GIB:,.3g} GiB"
 
 
 def _says(fit: MemoryFit) -> str:
@@ -216,7 +228,7 @@ def _markdown(report: Report, fit: MemoryFit, cells: Sequence[Sequence[str]], to
         out += ["| " + " | ".join(headings) + " |", "|" + " --- |" * 3 + " ---: |" * (len(headings) - 3)]
         out += ["| " + " | ".join([code(row[0]), code(row[1]), *map(escape, row[2:])]) + " |" for row in cells]
         out.append("")
-    out += [f"- **{escape(heading)}**: {_prose(sentence)}" for heading, sentence in told]
+    out += [f"- **{escape(heading)}**: {_prose(said)}" if heading else f"  - {_prose(said)}" for heading, said in told]
     return "\n".join(map(printable, out)) + "\n"
 
 

@@ -117,6 +117,27 @@ def test_the_largest_batch_is_where_one_more_does_not_fit() -> None:
     assert (at.device.fits, beyond.device.fits) == (True, False)
 
 
+def test_ways_out_are_what_their_options_say() -> None:
+    net = netdsl.load("specs/unet.net", "UNetSame")
+    found = netdsl.fit(net, batch=64, device="RTX 3090").device
+    assert found is not None
+    assert not found.fits
+    options = [way.options for way in found.ways_out]
+    assert options == ["--precision bf16", "--checkpoint u1,d1,u2", "--precision bf16 --checkpoint u1,d1,u2"]
+    for way in found.ways_out:
+        asked_for = netdsl.fit(
+            net, batch=64, device="RTX 3090",
+            precision="bf16" if "bf16" in way.options else None,
+            checkpoint=["u1", "d1", "u2"] if "--checkpoint" in way.options else [],
+        )  # fmt: skip
+        assert asked_for.device is not None
+        assert (way.peak_bytes, way.fits) == (asked_for.peak_bytes, asked_for.device.fits)
+        assert way.largest_batch == asked_for.device.largest_batch
+    told = reported("specs/unet.net", "--net", "UNetSame", "--training", "--batch", "64", "--device", "rtx3090")
+    assert "24 GiB, of which 1 GiB is left" in told
+    assert " GiB are missing" in told
+
+
 def test_nothing_fits_where_the_weights_do_not() -> None:
     net = netdsl.load_text("net Wide { input x [200000]\n linear(50000)\n}")
     found = netdsl.fit(net, batch=1, device="T4")
@@ -139,6 +160,7 @@ def test_every_row_is_bound_by_what_takes_longer() -> None:
     ("words", "said"),
     [
         ({"device": "H10 80GB"}, "no device is called `H10 80GB`: did you mean `H100 80GB`? there are K80"),
+        ({"device": "3090"}, "no device is called `3090`: did you mean `RTX 3090`?"),
         ({"device": "A100"}, "`A100` is more than one device: say A100 40GB or A100 80GB"),
         ({"optimizer": "adamm"}, "no optimizer is called `adamm`: did you mean `adam`"),
         ({"optimizer": "sgd(momentun=0.9)"}, "no setting of `sgd` is called `momentun`: did you mean `momentum`"),
