@@ -15,7 +15,7 @@ from netdsl.graph.phases import inference_graph
 from netdsl.page.costs import Costs
 from netdsl.page.forms import Forms, Json
 from netdsl.page.rows import PageRow, listed, page_rows
-from netdsl.reports.text import conditions, facts, opening, title
+from netdsl.reports.text import conditions, facts, opening, title, total_name
 
 RECKONED = ("parameters", "FLOPs", "model size", "activations", "peak memory")
 """Facts of a report that a page reckons itself, for any size; so are those that are called as a column."""
@@ -69,7 +69,7 @@ def _column(column: Column[object, object]) -> dict[str, Json]:
         "form": column.form.name.lower(),
         "share": column.share,
         "adds": column.number is not None,
-        "title": column.title or column.heading or column.name.replace("_", " "),
+        "title": column.title or column.heading or total_name(column),
     }
 
 

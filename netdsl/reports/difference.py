@@ -12,7 +12,7 @@ from netdsl.comparison.difference import NetDifference, RowDifference, RowSide
 from netdsl.reports.data import as_json
 from netdsl.reports.markdown import code, escape
 from netdsl.reports.table import wrap
-from netdsl.reports.text import NONE, shape_text
+from netdsl.reports.text import NONE, shape_text, total_name
 
 FORMATS = ("table", "markdown", "json")
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
@@ -171,7 +171,7 @@ def _totals(found: NetDifference) -> Iterator[TotalLine]:
         before, after = (NONE if n is None else write(n) for n in (old, new))
         share = f" ({100 * (new - old) / old:+.1f} %)" if old and new is not None else ""
         change = NONE if old is None or new is None else _signed(new - old, column.form) + share
-        yield TotalLine(column.name.replace("_", " "), before, after, change)
+        yield TotalLine(total_name(column), before, after, change)
 
 
 # ---------------------------------------------------------------- Markdown

@@ -44,6 +44,17 @@ def writer(column: Column[Any, Any], exact: bool = True) -> Callable[[Any], str]
     return lambda number: write(number) if number else UNKNOWN if number is None else NONE
 
 
+TOTALS = {
+    "params": "parameters", "flops_core": "FLOPs", "flops": "FLOPs with elementwise", "activation_bytes": "activations",
+    "peak_inference_bytes": "peak memory", "model_bytes": "model size",
+}  # fmt: skip
+
+
+def total_name(column: Column[Any, Any]) -> str:
+    """What a report calls a total."""
+    return TOTALS.get(column.name) or column.heading or column.name.replace("_", " ")
+
+
 def share(column: Column[Any, Any], row: Row, report: Report) -> str:
     """A row's share of a total, in percent."""
     value = getattr(row, column.name)
