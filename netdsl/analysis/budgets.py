@@ -17,6 +17,9 @@ from netdsl.text.source import Span
 BATCH = "batch"
 """What the number of samples is called behind `at`."""
 
+SIZES, WORK = 64, 20_000
+"""At so many sizes the budgets of a net may be, and so many layers they may have counted together."""
+
 MOST_BITS = 4096
 """Numbers in a condition stay below this size, so that no power takes for ever."""
 
@@ -58,10 +61,25 @@ def hold_budgets(net: Net, report: Report, collector: Collector, counting: Count
     for budget in net.budgets:
         key = tuple(sorted(budget.at.items()))
         if key not in known:
+            if len(known) > most_sizes(net):
+                _refuse_more(net, budget, collector)
+                return
             known[key] = _counted(net, budget, collector, counting)
         found = known[key]
         if found is not None:
             _hold(net, budget, found, collector)
+
+
+def most_sizes(net: Net) -> int:
+    """At how many sizes its budgets may be: fewer where it has many layers, for each is an analysis."""
+    return min(SIZES, max(2, WORK // (1 + sum(1 for _ in net.walk()))))
+
+
+def _refuse_more(net: Net, budget: Budget, collector: Collector) -> None:
+    assert budget.placed is not None
+    message = f"the budgets of `{net.name}` are at more than {most_sizes(net)} sizes"
+    help = "a cost grows with the sizes: the largest say enough, and `report --sweep` shows many"
+    collector.report("too-much-work", message, budget.placed, help=help)
 
 
 def _counted(net: Net, budget: Budget, collector: Collector, counting: Counting) -> Report | None:

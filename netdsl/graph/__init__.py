@@ -92,7 +92,10 @@ class Choice:
 
 @entity
 class Graph:
-    """Inputs, nodes, outputs. Every value is an input or the result of an earlier node of the same graph."""
+    """Inputs, nodes, outputs. Every value is an input or the result of an earlier node of the same graph.
+
+    A body belongs to all uses of its block, and to all nets of one text: who wants another graph makes one.
+    """
 
     name: str
     inputs: list[Value] = anew(factory=list)

@@ -167,7 +167,7 @@ def test_chosen_sizes_work_and_impossible_ones_are_refused() -> None:
         analyze(net, sizes={"H": 100, "W": 64})
     (found,) = caught.value.diagnostics
     assert found.code == "size-not-possible"
-    assert found.help == "H: multiples of 16"
+    assert found.help == "H: multiples of 16 (nearest: 96 and 112)"
 
 
 def test_a_given_size_takes_the_place_of_the_size_in_the_file() -> None:

@@ -90,6 +90,8 @@ CONSTRUCTS: dict[str, tuple[str, Unit, str]] = {
     "set": (NET, "set linear(bias=false)\n", END),
     "set, behind layers": (NET, "set linear(bias=false)\nrelu\n", END),
     "assert": (NET, 'assert true, "so"\n', END),
+    "sized_assert": (NET, lambda i: f"assert macs < {i} at batch = {i + 1}\n", END),
+    "at": (NET + "assert macs < 1", " at batch = 1,\n", "batch = 2\n" + END),
     "for": (NET, "for i in range(2) { relu }\n", END),
     "target": (NET, "for (a, b) in [[1, 2]] { relu }\n", END),
     "state": (NET, lambda i: f"state h{i} [4] = 0\n", END),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from onnx import helper
@@ -42,8 +43,12 @@ train N {
 """
 
 
+READ = count()
+
+
 def net() -> Net:
-    return load_text(TEXT).net()
+    """The net of a text that was never read: it is broken afterwards, and shares its bodies with nobody."""
+    return load_text(f"{TEXT}# {next(READ)}").net()
 
 
 def other(value: Value) -> Value:

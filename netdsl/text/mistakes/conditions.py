@@ -30,6 +30,7 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     (r"(?:is\s+not|isnt|not)\s+equals?(?:\s+to)?|is\s+not|isnt|ne|neq|xor|differs\s+from", "!="),
     (r"(?:is\s+)?equals?(?:\s+to)?|is|eq", "=="),
 )  # fmt: skip
+SIGNS = "conditions are written in signs"
 NOTHING = re.compile(r"\b(?:is|==|!=|is\s+not)\s+(?:None|null|nil|undefined)\b")
 
 
@@ -46,12 +47,12 @@ def spoken(m: Mistake) -> Diagnostic | None:
     meant = compared(condition)
     if meant == condition or m.source.text.find(m.token.text, begun.end) > begun.end + len(whole):
         return None
-    code, shown = "foreign-word", "conditions are written in signs"
+    code = "foreign-word"
     if NOTHING.search(condition):
         help = "no setting is empty here: one that may be left out has a default, such as `norm = false`"
         return m.say(code, "there is no such value as `None`", m.token, help=help)
     rest = f"{comma}{message}" if begun.kind == "ASSERT" else " { … }" if "{" in m.source.text[begun.end :] else ""
-    return m.say(code, shown, m.token, help=f"write `{begun.text} {meant}{rest.rstrip()}`")
+    return m.say(code, SIGNS, m.token, help=f"write `{begun.text} {meant}{rest.rstrip()}`")
 
 
 def compared(text: str) -> str:
@@ -81,6 +82,8 @@ def sizes_of(m: Mistake) -> Diagnostic | None:
     if m.head.kind != "ASSERT":
         return None
     row = m.source.text[m.head.end :].partition("\n")[0].partition("#")[0].rstrip()
+    if re.search(r"\bat\s+(?:least|most)\b", row):
+        return m.say("foreign-word", SIGNS, help=f"write `assert {compared(row).strip()}`")
     found = SIZED.fullmatch(row)
     sizes = SIZE.findall(found[2].split('"')[0]) if found else []
     if found is None or not sizes or m.token.start < m.head.end + found.start(1):
