@@ -138,7 +138,7 @@ def test_sizes_of_a_command_do_not_move_those_of_a_budget(
 def test_budgets_at_very_many_sizes_are_refused() -> None:
     def said(layers: int, sizes: int) -> list[tuple[str, int]]:
         rows = "".join(f"  assert macs < 900G at H = {i + 1}\n" for i in range(sizes))
-        text = f"net N {{\n  input x [3, H]\n  x -> conv1d(3, 3, pad=1) * {layers}\n{rows}}}\n"
+        text = f"net N {{\n  input x [3, H]\n  x -> relu * {layers} -> softmax\n{rows}}}\n"
         return [(d.code, d.span.line) for d in check_text(text)]
 
     assert said(layers=3, sizes=64) == []
