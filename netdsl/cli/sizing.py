@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,11 +61,13 @@ def below(text: str, opened: Opened, given: Namespace) -> str:
 
 def swept(given: Namespace) -> None:
     """Print what `--sweep` asks for. Raises `NetError` where the net takes none of the sizes."""
-    from netdsl.cli.specs import program_of
+    from netdsl.cli.specs import program_of, read_by
     from netdsl.reports.sweep import render
 
     _checked(given)
     program = program_of(given.file, dict(given.settings))
+    if given.output is not None:
+        _keep_others(given.output, read_by(program))
     found = _counted(program.net(given.net, trained=False), given)
     text = render(found, given.format, width=_width(given))
     if given.format == "json":
@@ -109,6 +111,15 @@ def _shown(points: Iterator[SweepPoint], found: Sweep) -> Iterator[SweepPoint]:
             print(f"\r{number} of {whole} sizes" if number < whole else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+def _keep_others(path: Path, read: Iterable[Path]) -> None:
+    """Raises `RunError` where a picture would take the place of what it is made of, or of a file that is not ours."""
+    from netdsl.base.files import keep_apart
+    from netdsl.drawing.keeping import refuse_others
+
+    keep_apart(path, read, path.suffix)
+    refuse_others(path)
+
+
 def _draw(path: Path, found: Sweep) -> None:
     from netdsl.base.files import replace_file
     from netdsl.reports.sweep_picture import INCHES, SweepPictureError, draw
@@ -121,7 +132,7 @@ def _draw(path: Path, found: Sweep) -> None:
         raise RunError(str(error)) from None
     import matplotlib
 
-    said = {"Date": None} if path.suffix == ".svg" else {}
+    said = {"Date": None, "Creator": "netdsl"} if path.suffix == ".svg" else {"Software": "netdsl"}
     with matplotlib.rc_context({"svg.hashsalt": "netdsl", "svg.fonttype": "none"}), suppress(BrokenPipeError):
         replace_file(path, lambda new: figure.savefig(new, dpi=120, format=path.suffix[1:], metadata=said))
     say(f"{found.net.name} → {path}", sys.stderr)

@@ -10,6 +10,7 @@ from netdsl.conventions.sizes import macs, numbers, result_of, whole
 from netdsl.ops.base import Op, Window
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.weighed import ConvWith
+from netdsl.ops.windows import meeting
 
 INSIDE = Convention(
     "inside", "netdsl", "MACs", "macs",
@@ -51,11 +52,4 @@ def taps(window: Window, result: int) -> int:
         positions, step, bound = whole(window.size), window.up, result
     else:
         positions, step, bound = result, window.stride, whole(window.size)
-    return sum(_meeting(tap * window.dilation - window.before, positions, step, bound) for tap in range(window.kernel))
-
-
-def _meeting(offset: int, positions: int, step: int, bound: int) -> int:
-    """How many of the first `positions` multiples of `step` lie from 0 to `bound` once `offset` is added."""
-    first = max(0, -(offset // step))
-    last = min(positions - 1, (bound - 1 - offset) // step)
-    return max(0, last - first + 1)
+    return sum(meeting(tap * window.dilation - window.before, positions, step, bound) for tap in range(window.kernel))

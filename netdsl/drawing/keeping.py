@@ -14,6 +14,10 @@ from netdsl.drawing.svg import ROOT
 ENDINGS = (".svg", ".png")
 MARK = b"Software\0netdsl"
 """What a PNG of ours says."""
+CREATOR = b"<dc:title>netdsl</dc:title>"
+"""What the SVG of a plot says."""
+BEGINNING = 2048
+"""So many bytes of a file are looked at for that."""
 HEAD = 33
 """Bytes of a PNG before its first free part."""
 
@@ -34,9 +38,9 @@ def refuse_others(path: Path) -> None:
     if kind_of(path) is None or not path.is_file():
         return
     with path.open("rb") as file:
-        start = file.read(HEAD + 8 + len(MARK))
-    if start and not (start.startswith(ROOT.encode()) or start.endswith(MARK)):
-        raise NotOurs(f"{path} is there, and no picture of a net by netdsl: name another file, or remove it first")
+        start = file.read(BEGINNING)
+    if start and not (start.startswith(ROOT.encode()) or MARK in start or CREATOR in start):
+        raise NotOurs(f"{path} is there, and no picture by netdsl: name another file, or remove it first")
 
 
 def marked(png: bytes) -> bytes:

@@ -8,6 +8,7 @@ for deep learning", 2016).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 
@@ -17,6 +18,7 @@ from netdsl.dims import at
 from netdsl.lesson.extents import SizesGiven
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv, ConvTranspose
+from netdsl.ops.windows import meeting
 
 OUTPUTS, INPUTS = 16, 25
 """A matrix of more is described, not written."""
@@ -75,6 +77,11 @@ class SlidingKernel:
             if 0 <= place < self.fine[axis]:
                 yield window, tap, place
 
+    def windows(self, axis: int, tap: int) -> int:
+        """How many windows along an axis have a tap inside."""
+        offset = tap * self.dilations[axis] - self.before[axis]
+        return meeting(offset, self.coarse[axis], self.strides[axis], self.fine[axis])
+
     @property
     def shape(self) -> tuple[int, int]:
         """Of the whole matrix: rows and columns."""
@@ -83,7 +90,7 @@ class SlidingKernel:
     @property
     def filled(self) -> int:
         """How many places of the whole matrix hold a tap."""
-        positions = prod(sum(1 for _ in self.axis(axis)) for axis in range(len(self.fine)))
+        positions = prod(sum(map(partial(self.windows, axis), range(k))) for axis, k in enumerate(self.kernels))
         return positions * self.channels[0] * self.channels[1] // self.groups
 
     def matrix(self) -> ConvMatrix:

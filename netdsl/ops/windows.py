@@ -111,3 +111,10 @@ def left_over(window: Window) -> tuple[Extent, int]:
     if window.ceil or window.stride == 1:
         return 0, 0
     return free % window.stride, max(window.after, 0) + max(window.stride - window.reach, 0)
+
+
+def meeting(offset: int, positions: int, step: int, bound: int) -> int:
+    """How many of the first `positions` multiples of `step` lie from 0 to `bound` once `offset` is added."""
+    first = max(0, -(offset // step))
+    last = min(positions - 1, (bound - 1 - offset) // step)
+    return max(0, last - first + 1)

@@ -7,7 +7,8 @@ with the sizes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 
 from netdsl.analyzer import bounded, sizes_of
 from netdsl.base.record import keyed
@@ -17,7 +18,7 @@ from netdsl.graph.phases import inference_graph
 from netdsl.sizing.sums import Summing, TotalForms
 
 BATCH = ("N", "B", "batch", "samples")
-"""What the number of samples may be called: the first that is no symbol of the net."""
+"""What the number of samples may be called, then `N2`, `N3` …: the first that is no symbol of the net."""
 
 MOST_TRIED = 64
 """Remainders that are compared, to see whether a smaller modulus would do."""
@@ -60,7 +61,12 @@ def formulas(net: Net, sizes: Mapping[str, int] | None = None) -> Formulas:
     """
     at = sizes_of(net, sizes)
     with bounded(net):
-        return _made(net, at, next(name for name in BATCH if name not in net.symbols))
+        return _made(net, at, next(name for name in _batch_names() if name not in net.symbols))
+
+
+def _batch_names() -> Iterator[str]:
+    yield from BATCH
+    yield from (f"{BATCH[0]}{number}" for number in count(2))
 
 
 def _made(net: Net, at: Mapping[str, int], batch: str) -> Formulas:

@@ -275,7 +275,7 @@ def test_other_files_are_left_alone(name: str, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / name).write_text("work")
     code, _, err = said(capsys, "draw", ROOT / "specs/lenet.net", "-o", tmp_path / name)
     assert code == 1
-    assert "is there, and no picture of a net by netdsl" in err
+    assert "is there, and no picture by netdsl" in err
     assert (tmp_path / name).read_text() == "work"
 
 

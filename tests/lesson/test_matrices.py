@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import netdsl
-from netdsl.lesson.matrices import ConvMatrix, picture, sliding
+from netdsl.lesson.matrices import ConvMatrix, SlidingKernel, picture, sliding
 from netdsl.lesson.telling import gradients
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv, ConvTranspose
@@ -129,3 +130,17 @@ def test_other_rows_have_no_picture() -> None:
     assert "written out with --width 71" in text
     assert "⎡w00 w01 w02   0" in netdsl.report(net, backward=True, width=72)
     assert "`⎡w00 w01 w02   0" in netdsl.report(net, backward=True, format="markdown")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_taps_are_counted_as_they_are_listed(seed: int) -> None:
+    chance = random.Random(seed)
+    fine, kernel, stride = chance.randint(1, 12), chance.randint(1, 5), chance.randint(1, 4)
+    dilation, before, coarse = chance.randint(1, 3), chance.randint(-2, 6), chance.randint(1, 9)
+    found = SlidingKernel((fine,), (coarse,), (kernel,), (stride,), (dilation,), (before,), (1, 1))
+    assert found.filled == sum(1 for _ in found.axis(0))
+
+
+def test_a_matrix_of_a_large_image_is_counted_at_once() -> None:
+    found = SlidingKernel((10**12, 10**12), (10**12, 10**12), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+    assert found.filled == (3 * 10**12 - 2) ** 2

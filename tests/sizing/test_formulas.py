@@ -165,3 +165,10 @@ def test_csv_has_no_place_for_formulas(capsys: pytest.CaptureFixture[str], monke
         main()
     assert ended.value.code == 2
     assert "--formulas has no csv: choose of table, json, markdown" in capsys.readouterr().err
+
+
+def test_the_batch_has_a_name_of_its_own_whatever_the_sizes_are_called() -> None:
+    net = netdsl.load_text("net Names { input x [N, B, batch, samples]; relu }")
+    found = netdsl.formulas(net)
+    assert found.batch == "N2"
+    assert found.number("flops", batch=3, sizes=dict.fromkeys(net.symbols, 2)) == 48

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import netdsl
-from netdsl.cli import main
+from netdsl.cli import attempt, main
 from netdsl.reports.sweep import render
 from netdsl.sizing.sweep import SizeRange, SweepError, read_axes, sweep
 from netdsl.text.diagnostics import NetError
@@ -156,3 +156,20 @@ def test_a_sweep_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     code, _, err = call(capsys, monkeypatch, str(SPECS / "unet.net"), *three)
     assert (code, (tmp_path / "d.png").exists()) == (1, False)
     assert "a picture shows one range or two" in err
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_pictures_take_the_place_of_pictures_alone(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "net N { input x [4]; linear(3) }\n"
+    source, linked, other = tmp_path / "s.net", tmp_path / f"link.{ending}", tmp_path / f"keep.{ending}"
+    source.write_text(text)
+    linked.symlink_to(source)
+    other.write_text("mine")
+    for path in (linked, other):
+        assert attempt(["report", str(source), "--sweep", "batch=1..2", "-o", str(path)]) == 1
+        assert str(path) in capsys.readouterr().err
+    assert (source.read_text(), other.read_text()) == (text, "mine")
+    for _ in range(2):  # its own is replaced
+        assert attempt(["report", str(source), "--sweep", "batch=1..2", "-o", str(tmp_path / f"new.{ending}")]) == 0
