@@ -44,7 +44,7 @@ OPTIONS = {
 
 def refuse_strays(given: Namespace) -> None:
     """End the command where an option is not shown in the format, or means nothing beside another one."""
-    asked = [name for name in OPTIONS if getattr(given, name) not in (None, False, [], "")]
+    asked = [name for name in OPTIONS if _said(getattr(given, name))]
     views = set(OPTIONS[asked[0]].views) if asked else set()
     for name in asked:
         option, first = OPTIONS[name], OPTIONS[asked[0]]
@@ -58,3 +58,8 @@ def refuse_strays(given: Namespace) -> None:
     alone = next((name for name in ("optimizer", "checkpoint") if name in asked), None)
     if alone is not None and not given.training:
         given.parser.error(f"--{alone} is about training: say --training, too")
+
+
+def _said(value: object) -> bool:
+    """Whether an option was given; `--depth 0` is."""
+    return value is not None and value is not False and value not in ([], "")
