@@ -169,8 +169,8 @@ element("theme").addEventListener("click", () => {
   const [name, says] = THEMES[theme];
   if (name) document.documentElement.dataset.theme = name;
   else delete document.documentElement.dataset.theme;
-  element("theme").setAttribute("aria-label", `Colours: ${says}`);
-  element("theme").textContent = name ? `Colours: ${name}` : "Colours";
+  element("theme").setAttribute("aria-label", `Dark or light: ${says}`);
+  element("theme").textContent = name ? `Dark or light: ${name}` : "Dark or light";
 });
 
 element("unfold").addEventListener("click", () => table.foldAll(true));
