@@ -16,6 +16,9 @@ from netdsl.drawing.wording import shapes_text
 MARGIN = 16.0
 """Pixels around the picture."""
 
+LEGEND = 210.0, 24.0
+"""What the legend of shades takes: the least width of a picture, and height below it."""
+
 Routes = Mapping[Wire, Sequence[Point]]
 
 
@@ -33,9 +36,11 @@ def assembled(
     texts = _texts(routes, every)
     arrows = [_arrow(wire, texts.get(wire, ""), points, corner) for wire, points in routes.items()]
     boxes, arrows = closed_up(boxes, arrows)
-    arrows = labelled(arrows, in_the_way(boxes))
+    arrows = labelled(arrows, in_the_way(boxes, arrows))
     ends = [*((box.rect.right, box.rect.bottom) for box in boxes), *(p for arrow in arrows for p in arrow.points)]
     right, bottom = max(x for x, _ in ends) + MARGIN, max(y for _, y in ends) + MARGIN
+    if most:
+        right, bottom = max(right, LEGEND[0]), bottom + LEGEND[1]
     return Diagram(title, tuple(boxes), tuple(arrows), round(right, 1), round(bottom, 1))
 
 

@@ -10,8 +10,8 @@ from netdsl.drawing.places import PictureArrow, PictureBox, Rect
 
 GAP = 28.0
 """The most height that is left between two things."""
-HEADER = 22.0
-"""Height of the title of an open block."""
+HEADER, FOOT = 22.0, 12.0
+"""Height of the title of an open block, and of what is left below all that is in it."""
 
 Band = tuple[float, float]
 
@@ -44,10 +44,26 @@ def closed_up(
     boxes: Sequence[PictureBox], arrows: Sequence[PictureArrow]
 ) -> tuple[list[PictureBox], list[PictureArrow]]:
     """The same picture without its empty stretches."""
-    closer = Closer([*_of_boxes(boxes), *_of_arrows(arrows)])
-    moved = [changed(box, rect=closer.rect(box.rect)) for box in boxes]
-    bent = [changed(a, points=tuple((x, closer(y)) for x, y in a.points)) for a in arrows]
-    return moved, bent
+    for _ in range(2):  # shorter frames leave other stretches empty
+        closer = Closer([*_of_boxes(boxes), *_of_arrows(arrows)])
+        boxes = _framed([changed(box, rect=closer.rect(box.rect)) for box in boxes], arrows)
+        arrows = [changed(a, points=tuple((x, closer(y)) for x, y in a.points)) for a in arrows]
+    return list(boxes), list(arrows)
+
+
+def _framed(boxes: Sequence[PictureBox], arrows: Sequence[PictureArrow]) -> list[PictureBox]:
+    """The boxes, of which open ones end below what is in them, the inner ones first."""
+    ends = {end for arrow in arrows for end in (arrow.source, arrow.target)}
+    rects = {box.path: box.rect for box in boxes if box.opened}
+    inside: dict[str, list[PictureBox]] = {}
+    for box in boxes:
+        inside.setdefault(box.parent, []).append(box)
+    for box in reversed([box for box in boxes if box.opened and box.id not in ends]):
+        held = [rects[each.path] if each.opened else each.rect for each in inside.get(box.path, ())]
+        if held:
+            low = max(rect.bottom + 4 * (each.copies > 1) for rect, each in zip(held, inside[box.path], strict=True))
+            rects[box.path] = changed(box.rect, height=round(min(low + FOOT, box.rect.bottom) - box.rect.y, 1))
+    return [changed(box, rect=rects[box.path]) if box.opened else box for box in boxes]
 
 
 def _of_boxes(boxes: Sequence[PictureBox]) -> Iterator[Band]:

@@ -6,10 +6,10 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from netdsl.base.record import changed
+from netdsl.base.record import changed, record
 from netdsl.drawing.boxes import LINE, PADDING, TITLE
 from netdsl.drawing.closing import HEADER
-from netdsl.drawing.letters import width
+from netdsl.drawing.letters import fitted, width
 from netdsl.drawing.places import PictureArrow, PictureBox, Point, Rect, Sheet
 
 BESIDE = 5.0
@@ -53,26 +53,59 @@ def labelled(arrows: Sequence[PictureArrow], boxes: Iterable[Rect]) -> list[Pict
     return [_placed(arrow, taken) if arrow.text else arrow for arrow in arrows]
 
 
-def in_the_way(boxes: Iterable[PictureBox]) -> Iterator[Rect]:
+def in_the_way(boxes: Iterable[PictureBox], arrows: Sequence[PictureArrow]) -> Iterator[Rect]:
     """What no text may cover: boxes, and of an open block its edges and what stands in its head."""
     for box in boxes:
         rect = box.rect
         if not box.opened:
             yield rect
             continue
-        yield Rect(rect.x, rect.y, width(box.title, TITLE, bold=True) + 2 * PADDING, HEADER)
-        beside = width(heading(box), LINE) + 2 * PADDING
-        yield Rect(rect.right - beside, rect.y, beside, HEADER)
+        shown = headed(box, arrows)
+        yield Rect(shown.start - PADDING, rect.y, width(shown.title, TITLE, bold=True) + 2 * PADDING, HEADER)
+        beside = width(shown.name, LINE) + 2 * PADDING
+        yield Rect(shown.end + PADDING - beside, rect.y, beside, HEADER)
         yield Rect(rect.x, rect.y - 1, rect.width, 2)
         yield Rect(rect.x, rect.bottom - 1, rect.width, 2)
 
 
-def heading(box: PictureBox) -> str:
-    """What stands at the right in the head of an open block: its name, copies and steps, as far as there is room."""
-    whole = " · ".join([*box.lines, *[f"×{box.copies}"] * (box.copies > 1)])
-    short = f"×{box.copies}" if box.copies > 1 else ""
-    room = box.rect.width - width(box.title, TITLE, bold=True) - 4 * PADDING
-    return next((text for text in (whole, short) if width(text, LINE) <= room), "")
+@record
+class Heading:
+    """What stands in the head of an open block: its title from `start` on, and what ends at `end`."""
+
+    title: str
+    start: float
+    end: float
+    name: str
+
+
+def headed(box: PictureBox, arrows: Iterable[PictureArrow]) -> Heading:
+    """The title of an open block beside the arrows that come in through its head; where there is room its name."""
+    rect, wide = box.rect, width(box.title, TITLE, bold=True)
+    head = Rect(rect.x, rect.y, rect.width, HEADER)
+    pieces = (piece for arrow in arrows for piece in segments(arrow.points))
+    across = sorted(piece.x + 0.5 for piece in pieces if piece.width <= 1 and overlap(piece, head))
+    starts = [rect.x + PADDING + 2, *(at + PADDING for at in across)]
+    title, start = box.title, next((x for x in starts if _clear(x, x + wide, rect, across)), None)
+    if start is None:  # cut down to where there is most room
+        room, start = max((end - x - 5, x) for x, end in zip(starts, [*across, rect.right], strict=True))
+        title = fitted(title, room, TITLE, bold=True)
+        wide = width(title, TITLE, bold=True)
+    for text in _names(box):
+        for end in [rect.right - PADDING - 2, *(at - PADDING for at in reversed(across))]:
+            begin = end - width(text, LINE)
+            if begin > start + wide + PADDING and _clear(begin, end, rect, across):
+                return Heading(title, start, end, text)
+    return Heading(title, start, rect.right, "")
+
+
+def _clear(left: float, right: float, frame: Rect, across: Iterable[float]) -> bool:
+    return frame.x < left and right < frame.right and not any(left - 3 < at < right + 3 for at in across)
+
+
+def _names(box: PictureBox) -> Iterator[str]:
+    """Its name, copies and steps; its copies alone."""
+    short = [f"×{box.copies}"] * (box.copies > 1)
+    yield from dict.fromkeys(filter(None, (" · ".join([*box.lines, *short]), *short)))
 
 
 def is_crossed(sheet: Sheet) -> bool:

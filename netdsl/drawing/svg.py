@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netdsl.drawing.boxes import LINE, PADDING, TITLE
-from netdsl.drawing.labels import heading
+from netdsl.drawing.boxes import HEATS, LINE, PADDING, TITLE
+from netdsl.drawing.labels import headed
+from netdsl.drawing.letters import width
 from netdsl.drawing.places import PictureArrow, PictureBox, Point, Sheet
 from netdsl.drawing.style import FONT, STYLE
 
@@ -13,6 +14,8 @@ ROOT = '<svg xmlns="http://www.w3.org/2000/svg" class="netdsl" '
 """What every picture of ours begins with."""
 ROUND = 6.0
 """Radius of the corners of an arrow."""
+LEGEND_MARGIN = 16.0
+"""Pixels around the legend."""
 STACK = 4.0
 """How far the box behind one of several copies looks out."""
 
@@ -34,20 +37,35 @@ def _document(picture: Sheet, styled: bool) -> Iterator[str]:
         'markerHeight="7" orient="auto-start-reverse"><path d="M0 0.5L8 4L0 7.5z"/></marker></defs>'
     )
     yield f'<rect class="ground" width="{number(picture.width)}" height="{number(picture.height)}"/>'
-    yield from (line for box in picture.boxes if box.opened for line in _group(box))
+    yield from (line for box in picture.boxes if box.opened for line in _group(box, picture.arrows))
     yield from map(_arrow, picture.arrows)
     yield from (line for box in picture.boxes if not box.opened for line in _group(box))
     yield from (_label(arrow) for arrow in picture.arrows if arrow.text)
+    yield from _legend(picture) if any(box.heat for box in picture.boxes) else ()
     yield "</svg>"
 
 
-def _group(box: PictureBox) -> Iterator[str]:
+def _legend(picture: Sheet) -> Iterator[str]:
+    """What the shades say, at the bottom."""
+    x, y = LEGEND_MARGIN, picture.height - LEGEND_MARGIN
+    few, most = "MACs: few", "most"
+    yield '<g class="legend">'
+    yield _text("name", x, y, LINE, few)
+    x += width(few, LINE) + 6
+    for heat in range(1, HEATS + 1):
+        yield f'<g class="heat{heat}">{_rect("frame", x, y - 9, 14, 11, 2)}</g>'
+        x += 14
+    yield _text("name", x + 6, y, LINE, most)
+    yield "</g>"
+
+
+def _group(box: PictureBox, arrows: Sequence[PictureArrow] = ()) -> Iterator[str]:
     classes = " ".join(["box", box.kind, f"heat{box.heat}", *["open"] * box.opened])
     paths = f' data-paths="{escaped(" ".join(box.paths))}"' if len(box.paths) > 1 else ""
     yield f'<g id="{box.id}" class="{classes}" data-path="{escaped(box.path)}"{paths}>'
     yield f"<title>{escaped(box.told)}</title>"
     yield from _frame(box)
-    yield from _texts(box)
+    yield from _head(box, arrows) if box.opened else _texts(box)
     yield "</g>"
 
 
@@ -64,13 +82,16 @@ def _rect(name: str, x: float, y: float, width: float, height: float, radius: fl
     return f'<rect class="{name}" x="{number(x)}" y="{number(y)}" {size}/>'
 
 
+def _head(box: PictureBox, arrows: Sequence[PictureArrow]) -> Iterator[str]:
+    """The title of an open block, and its name."""
+    shown = headed(box, arrows)
+    yield _text("title", shown.start, box.rect.y + 16, TITLE, shown.title)
+    yield _text("name", shown.end, box.rect.y + 16, LINE, shown.name, end=True)
+
+
 def _texts(box: PictureBox) -> Iterator[str]:
     rect = box.rect
     middle = rect.x + rect.width / 2
-    if box.opened:
-        yield _text("title", rect.x + PADDING + 2, rect.y + 16, TITLE, box.title)
-        yield _text("name", rect.right - PADDING - 2, rect.y + 16, LINE, heading(box), end=True)
-        return
     aside = 8.0 + 3.5 * len(str(box.copies)) if box.copies > 1 else 0.0
     yield _text("title", middle - aside, rect.y + 17, TITLE, box.title, middle=True)
     for place, line in enumerate(box.lines, 1):

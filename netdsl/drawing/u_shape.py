@@ -77,9 +77,11 @@ def parted(trunk: Sequence[Piece]) -> Banks:
     last = len(levels) - 1 - levels[::-1].index(deepest)
     down, up = levels[:first], levels[last + 1 :]
     if deepest < LEAST or not up or min(up) > deepest - LEAST:
-        raise NoU("this net is no U: its resolution does not fall and rise again; leave --style u out")
+        raise NoU("this net has not the shape of a U: its resolution does not fall and rise again; leave --style u out")
     if down != sorted(down) or up != sorted(up, reverse=True) or set(levels[first : last + 1]) != {deepest}:
-        raise NoU("this net is no U: its resolution falls or rises more than once; leave --style u out")
+        raise NoU(
+            "this net has not the shape of a U: its resolution falls or rises more than once; leave --style u out"
+        )
     sides = Banks([[] for _ in range(deepest)], list(trunk[first : last + 1]), [[] for _ in range(deepest)])
     for piece, level in zip(trunk[:first], down, strict=True):
         sides.left[level].append(piece)
@@ -111,8 +113,8 @@ def _refuse_others(sketch: Sketch, trunk: Sequence[Piece]) -> None:
     for piece in sketch.pieces:
         if piece not in within and not piece.opened and piece.kind != "output":
             raise NoU(
-                f"this net is no U at this depth: `{piece.path}` stands beside the one way down and up; fold it by "
-                "another --depth, or leave --style u out"
+                f"this net has not the shape of a U at this depth: `{piece.path}` stands beside the one way "
+                "down and up; fold it by another --depth, or leave --style u out"
             )
 
 
@@ -145,13 +147,27 @@ class _Placing:
         middle = wide[0] / 2, wide[0] + room + wide[1] / 2
         y = 0.0
         for left, right in zip(self.sides.left, self.sides.right, strict=True):
-            y += max(self._height(left), self._height(right))
-            self._stack(left[::-1], middle[0], y)
-            self._stack(right, middle[1], y)
+            lifts = self._lifts(left[::-1], right)
+            y += max(self._height(left) + lifts[0], self._height(right) + lifts[1])
+            self._stack(left[::-1], middle[0], y - lifts[0])
+            self._stack(right, middle[1], y - lifts[1])
         self._bottom(middle, y + GAP)
         for piece in self.sketch.pieces:
             if piece.kind == "output" and piece not in self.rects:
                 self._beside(piece, wide)
+
+    def _lifts(self, left: Sequence[Piece], right: Sequence[Piece]) -> tuple[float, float]:
+        """How far up the boxes of a level go on either side, so that the first skip there leads straight across."""
+        skips = (w for w in self.sketch.wires if w.source in left and w.target in right)
+        skip = next(skips, None)
+        if skip is None:
+            return 0.0, 0.0
+        out, into = self._up_to(left, skip.source), self._up_to(right, skip.target)
+        return max(into - out, 0.0), max(out - into, 0.0)
+
+    def _up_to(self, pieces: Sequence[Piece], piece: Piece) -> float:
+        """From the bottom of some boxes upon one another to the middle of one of them."""
+        return self._height(pieces[: pieces.index(piece)]) + self.cards[piece].height / 2
 
     def _height(self, pieces: Sequence[Piece]) -> float:
         return sum(self.cards[p].height + GAP for p in pieces)

@@ -40,7 +40,7 @@ def _windowed(op: Op, row: Row) -> str:
     channels, groups = getattr(op, "channels", None), getattr(op, "groups", 1)
     if channels is not None:
         words.append(str(channels))
-    words += _unless_one("/", getattr(op, "strides", ()))
+    words += _unless_one("×" if op.name == "conv_transpose" else "/", getattr(op, "strides", ()))
     words += _unless_one("dilated ", getattr(op, "dilations", ()))
     if groups > 1 and not _is_depthwise(op, row):
         words.append(f"{groups} groups")
@@ -48,7 +48,7 @@ def _windowed(op: Op, row: Row) -> str:
 
 
 def _unless_one(word: str, sides: tuple[int, ...]) -> list[str]:
-    """`/2` of a stride of 2 along all sides, `/2×1` of unequal ones, nothing of 1."""
+    """`/2` of a stride of 2 along all sides, `/2×1` of unequal ones, `×2` of what makes more, nothing of 1."""
     if set(sides) <= {1}:
         return []
     return [word + (str(sides[0]) if len(set(sides)) == 1 else "×".join(map(str, sides)))]
@@ -57,7 +57,9 @@ def _unless_one(word: str, sides: tuple[int, ...]) -> list[str]:
 def _called(op: Op, row: Row) -> str:
     if op.name == "conv" and _is_depthwise(op, row):
         return "depthwise conv"
-    return {"conv_transpose": "transposed conv"}.get(op.name, op.name)
+    if op.name == "conv_transpose":  # as the paper on U-Nets calls it, which is short enough for a box
+        return "up-conv" if set(getattr(op, "strides", ())) - {1} else "transposed conv"
+    return op.name
 
 
 def _is_depthwise(op: Op, row: Row) -> bool:

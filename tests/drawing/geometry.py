@@ -73,9 +73,11 @@ def _at(rect: Rect, point: tuple[float, float]) -> bool:
 
 
 def groups(svg: str) -> dict[str, ElementTree.Element]:
-    """The groups of an SVG by their ids, each once."""
+    """The groups of an SVG that are boxes, by their ids, each once."""
     found = {}
     for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if "box" not in group.attrib["class"].split():
+            continue
         assert re.fullmatch(r"[a-z]+-[\w.-]+", group.attrib["id"])
         assert group.attrib["id"] not in found, group.attrib["id"]
         found[group.attrib["id"]] = group

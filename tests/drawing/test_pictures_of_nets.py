@@ -19,7 +19,11 @@ from netdsl.analyzer import analyze
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
 from netdsl.drawing import draw
+from netdsl.drawing.boxes import LINE, TITLE
+from netdsl.drawing.labels import headed, overlap, segments
+from netdsl.drawing.letters import width
 from netdsl.drawing.picture import Diagram
+from netdsl.drawing.places import Rect
 from netdsl.drawing.sketch import TooManyBoxes
 from netdsl.drawing.u_shape import NoU
 from netdsl.drawing.unrolled import NotRecurrent
@@ -127,6 +131,52 @@ def test_a_group_says_what_its_row_says() -> None:
     )
 
 
+FRAMED = [
+    ("resnet", "ResNet50", {"depth": 2}),
+    ("roads", "LinkNet34MTL", {"depth": 2}),
+    ("googlenet", "GoogLeNet", {"depth": 3}),
+    ("resnet", "ResNet18", {"depth": 2}),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "options"), FRAMED, ids=lambda part: part if isinstance(part, str) else "")
+def test_no_arrow_goes_through_what_stands_in_the_head_of_a_frame(
+    file: str, name: str, options: dict[str, Any]
+) -> None:
+    picture = drawn(name, file, **options)
+    frames = [box for box in picture.boxes if box.opened]
+    assert frames
+    for box in frames:
+        head = headed(box, picture.arrows)
+        wide = width(head.title, TITLE, bold=True)
+        texts = [(head.start, head.start + wide), (head.end - width(head.name, LINE), head.end)]
+        for piece in (piece for arrow in picture.arrows for piece in segments(arrow.points)):
+            for left, right in texts:
+                assert not overlap(piece, Rect(left, box.rect.y + 4, right - left, 14)), (box.path, box.title)
+
+
+def test_frames_end_below_what_is_in_them() -> None:
+    picture = drawn("ResNet50", "resnet", depth=2)
+    for box in (box for box in picture.boxes if box.opened):
+        low = max(inner.rect.bottom for inner in picture.boxes if inner.parent == box.path)
+        assert low < box.rect.bottom <= low + 20, box.path
+
+
+def test_skips_of_a_unet_lead_straight_across() -> None:
+    picture = drawn("UNetSame", "unet", style="u", depth=2)
+    skips = [arrow for arrow in picture.arrows if "concat" in arrow.target and arrow.source.startswith("box-d")]
+    assert len(skips) == 4
+    assert all(len({y for _, y in arrow.points}) == 1 for arrow in skips)
+    titles = [box.title for box in picture.boxes if "up-conv" in box.title]
+    assert titles == [f"up-conv 2×2, {n}, ×2" for n in (64, 128, 256, 512)]
+
+
+def test_shades_have_a_legend() -> None:
+    assert "MACs: few" in drawn("LeNet", "lenet").svg()
+    net = netdsl.load_text("net N {\n  input x [4]\n  output y: relu\n}")
+    assert "legend" not in netdsl.draw(net).svg()
+
+
 def test_texts_of_a_file_stay_texts() -> None:
     net = netdsl.load_text("net N {\n input x [4, 8, 8]\n output y: x -> conv(4, 1)\n}", name="<script>&.net")
     found = analyze(net)
@@ -184,12 +234,17 @@ def test_a_unet_is_a_u() -> None:
 @pytest.mark.parametrize(
     ("file", "name", "options", "says"),
     [
-        ("lenet", "LeNet", {"style": "u"}, "this net is no U: its resolution does not fall and rise again"),
+        (
+            "lenet",
+            "LeNet",
+            {"style": "u"},
+            "this net has not the shape of a U: its resolution does not fall and rise again",
+        ),
         (
             "roads",
             "StackedHourglass",
             {"style": "u", "depth": 2},
-            "this net is no U at this depth: `x.widen1.skip` stands",
+            "this net has not the shape of a U at this depth: `x.widen1.skip` stands",
         ),
         ("lenet", "LeNet", {"unroll": 3}, "LeNet has no recurrent block and no rnn, lstm or gru"),
         ("char_rnn", "CharRNN", {"unroll": 13}, "13 steps cannot be unrolled: a picture shows 12 at most"),
