@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netdsl.analysis.columns import Form, drawn
+from netdsl.analysis.columns import Column, Form, drawn
 from netdsl.analysis.report import Report, Row, Shape
 from netdsl.base.terminal import spelled
 from netdsl.reports.folding import DrawnRow, lines
@@ -38,14 +38,14 @@ def as_latex(report: Report, *, depth: int | None = None, expand: bool = False) 
 
 
 def _short(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
-    yield r"% \usepackage{booktabs,textcomp}"
+    yield r"% \usepackage{array,booktabs,textcomp}"
     yield r"\begin{table}"
-    yield r"  \centering"
+    yield r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}"
     yield rf"  \caption{{{_caption(report)}}}"
     yield rf"  \label{{tab:{_key(report)}}}"
     yield rf"  \begin{{tabular}}{{{_form()}}}"
     yield r"    \toprule"
-    yield f"    {_heads()}"
+    yield f"    {_heads(report)}"
     yield r"    \midrule"
     yield from (f"    {line}" for line in _lines(report, shown))
     yield r"    \bottomrule"
@@ -54,21 +54,23 @@ def _short(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
 
 
 def _long(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
-    yield r"% \usepackage{booktabs,longtable,textcomp}"
+    yield r"% \usepackage{array,booktabs,longtable,textcomp}"
+    yield r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}"
     yield rf"\begin{{longtable}}{{{_form()}}}"
     yield rf"  \caption{{{_caption(report)}}}\label{{tab:{_key(report)}}} \\"
     yield r"  \toprule"
-    yield f"  {_heads()}"
+    yield f"  {_heads(report)}"
     yield r"  \midrule"
     yield r"  \endfirsthead"
     yield r"  \toprule"
-    yield f"  {_heads()}"
+    yield f"  {_heads(report)}"
     yield r"  \midrule"
     yield r"  \endhead"
     yield r"  \bottomrule"
     yield r"  \endlastfoot"
     yield from (f"  {line}" for line in _lines(report, shown))
     yield r"\end{longtable}"
+    yield r"\endgroup"
 
 
 def _key(report: Report) -> str:
@@ -76,44 +78,69 @@ def _key(report: Report) -> str:
 
 
 def _caption(report: Report) -> str:
-    """The net, what comes in and goes out, and at which sizes."""
+    """What the table has, of which net, at which sizes."""
     at = conditions(report).replace("; --size to change", "")
-    return escape(f"{title(report)}: {ports(report)}" + (f", {at}" if at else "") + ".")
+    what = (
+        "its layers with output, parameters, multiply-accumulates, memory of activations and receptive field (stride)"
+    )
+    return escape(f"{title(report)}, {ports(report)}" + (f", {at}" if at else "") + f": {what}.")
 
 
 def _form() -> str:
-    """How columns are set: words to the left, numbers to the right."""
-    return "ll" + "l" + "r" * len(drawn())
+    """How columns are set: words to the left, layers in several lines, numbers to the right."""
+    return r"l>{\raggedright\arraybackslash}p{0.2\linewidth}l" + "r" * len(drawn())
 
 
-def _heads() -> str:
-    return " & ".join(map(escape, ["name", "layer", "output", *(column.heading for column in drawn())])) + r" \\"
+UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
+
+
+def _unit(report: Report, column: Column[object, object]) -> tuple[int, str]:
+    """What the numbers of a column are multiples of: one unit for all, by their total."""
+    total = getattr(report.totals, column.name)
+    scale, prefix = (
+        next(((n, u) for n, u in UNITS if total >= n), (1, "")) if column.form is not Form.FIELD else (1, "")
+    )
+    return scale, prefix + ("B" if column.form is Form.BYTES and prefix else "")
+
+
+def _heads(report: Report) -> str:
+    units = [(column.heading, _unit(report, column)[1]) for column in drawn()]
+    headings = [f"{heading} [{unit}]" if unit else heading for heading, unit in units]
+    return " & ".join(map(escape, ["name", "layer", "output", *headings])) + r" \\"
 
 
 def _lines(report: Report, shown: Sequence[DrawnRow]) -> Iterator[str]:
     for line in shown:
-        yield " & ".join(_cells(line)) + r" \\"
+        yield " & ".join(_cells(report, line)) + r" \\"
     if shown:
         yield r"\midrule"
     yield " & ".join(["total", "", "", *_totals(report)]) + r" \\"
 
 
-def _cells(line: DrawnRow) -> list[str]:
+def _cells(report: Report, line: DrawnRow) -> list[str]:
     row = line.row
-    name = r"\quad " * row.depth + rf"\texttt{{{escape(line.name)}}}"
+    name = r"\enspace " * row.depth + rf"\texttt{{{escape(line.name)}}}"
     shapes = ", ".join(map(_shape, row.outputs)) or escape(NONE)
-    return [name, rf"\texttt{{{escape(line.layer)}}}", shapes, *_numbers(row)]
+    return [name, rf"\texttt{{{escape(line.layer)}}}", shapes, *_numbers(report, row)]
 
 
 def _shape(shape: Shape) -> str:
-    return "$" + (r" \times ".join(map(str, shape)) or "1") + "$"
+    return "$" + (r"{\times}".join(map(str, shape)) or "1") + "$"
 
 
-def _numbers(row: Row) -> Iterator[str]:
-    yield from (escape(writer(column)(getattr(row, column.name))) for column in drawn())
+def _numbers(report: Report, row: Row) -> Iterator[str]:
+    yield from (_number(report, column, getattr(row, column.name)) for column in drawn())
+
+
+def _number(report: Report, column: Column[object, object], value: object) -> str:
+    """A number in the unit of its column, to two places."""
+    scale, _ = _unit(report, column)
+    if not isinstance(value, int) or not value or scale == 1:
+        return escape(writer(column)(value))
+    return f"{value / scale:,.2f}" if value * 100 >= scale else "$<$0.01"
 
 
 def _totals(report: Report) -> Iterator[str]:
     for column in drawn():
         value = getattr(report.totals, column.name)
-        yield "" if column.form is Form.FIELD else escape(writer(column)(value))
+        yield "" if column.form is Form.FIELD else _number(report, column, value)
