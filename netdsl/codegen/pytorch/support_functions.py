@@ -160,12 +160,12 @@ class StillStatistics:
 
     def __enter__(self):
         self.kept = [dict(norm._buffers) for norm in self.norms]
-        for norm, kept in zip(self.norms, self.kept):
+        for norm, kept in zip(self.norms, self.kept, strict=True):
             copies = {name: b.clone() for name, b in kept.items() if b is not None}
             norm._buffers.update(copies)
 
     def __exit__(self, *error):
-        for norm, kept in zip(self.norms, self.kept):
+        for norm, kept in zip(self.norms, self.kept, strict=True):
             norm._buffers.update(kept)
 '''
 
