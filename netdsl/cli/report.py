@@ -57,8 +57,7 @@ def run(given: Namespace) -> None:
     elif given.format == "html":
         text = page_of(opened, given)
     else:
-        text = render(report, given.format, others=opened.others, color=color, **shape)
-    text = found or below(text, opened, given)
+        text = below(render(report, given.format, others=opened.others, color=color, **shape), opened, given)
     if given.output is not None or given.format == "html":
         written(text, opened, given)
     elif given.format == "json":

@@ -67,14 +67,15 @@ def of_file(library: Library, module: Module) -> Recent[Any] | None:
 
 def built(site: Site, key: Hashable, build: Callable[[], Block]) -> Block:
     """A body that is the same wherever `key` is: an earlier one, or one that is built now and kept."""
-    place = _place(site, key)
-    if place is None or site.context.earlier is None:
+    earlier: Recent[EarlierBody] | None = site.context.earlier
+    place = _place(site, key) if earlier is not None else None
+    if place is None or earlier is None:
         return build()
-    found: EarlierBody | None = site.context.earlier.get(place)
+    found = earlier.get(place)
     if found is not None and _fits(site, found):
         _repeat(site, found)
         return found.block
-    return _record(site, place, build)
+    return _record(site, earlier, place, build)
 
 
 def _place(site: Site, key: Hashable) -> Hashable:
@@ -108,7 +109,7 @@ def _repeat(site: Site, kept: EarlierBody) -> None:
     _note(site.context, kept.traces)
 
 
-def _record(site: Site, place: Hashable, build: Callable[[], Block]) -> Block:
+def _record(site: Site, earlier: Recent[EarlierBody], place: Hashable, build: Callable[[], Block]) -> Block:
     """Build a body, and keep it where nothing was said and no sizes were tied together."""
     domain, sizes, said = site.sizes.domain, site.sizes, len(site.errors.collector.found)
     demands, preferences, contracts = len(domain.demands), len(domain.preferences), len(sizes.contracts)
@@ -118,13 +119,13 @@ def _record(site: Site, place: Hashable, build: Callable[[], Block]) -> Block:
     left = domain.narrowed
     if left is None or sizes.rewrites or site.context.suspects or len(site.errors.collector.found) > said:
         return block
-    if site.context.earlier is not None and not isinstance(block, Recurrent):
+    if not isinstance(block, Recurrent):
         kept = EarlierBody(
             block, _files(site), left, tuple(domain.demands[demands:]), tuple(domain.preferences[preferences:]),
             tuple(sizes.contracts[contracts:]), tuple(islice(site.context.bodies.items(), bodies, None)), traces,
             site.library.effort - effort, account - site.library.sizes.left,
         )  # fmt: skip
-        site.context.earlier.keep(place, kept)
+        earlier.keep(place, kept)
     return block
 
 
