@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +219,12 @@ def code(source: str) -> str:
     return ast.unparse(tree)
 
 
-def nets() -> dict[str, Net]:
-    made = {name: load_text(text).net() for name, text in TEXTS.items()}
+def nets() -> dict[str, Callable[[], Net]]:
+    made: dict[str, Callable[[], Net]] = {name: load_text(text).net for name, text in TEXTS.items()}
     for path in sorted(SPECS.glob("*.net")):
         program = load_file(path)
-        made |= {name: program.net(name, trained=False) for name in (program.names[0], program.names[-1])}
+        for name in (program.names[0], program.names[-1]):
+            made[name] = partial(program.net, name, trained=False)
     return made
 
 
@@ -240,12 +241,12 @@ LONG = (
 
 @cache
 def in_pytorch(name: str) -> str:
-    return code(python_source(NETS[name], DIALECT))
+    return code(python_source(NETS[name](), DIALECT))
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in NETS])
 def test_every_word_is_the_dialect_s(name: str) -> None:
-    assert code(python_source(NETS[name], OTHER)) == exchange(in_pytorch(name))
+    assert code(python_source(NETS[name](), OTHER)) == exchange(in_pytorch(name))
 
 
 def test_every_word_is_said_somewhere() -> None:
@@ -281,5 +282,5 @@ def test_a_dialect_needs_no_starts(name: str) -> None:
 def refused(name: str, **words: Any) -> list[Diagnostic]:
     """What a dialect without some words says of a net."""
     with pytest.raises(NetError) as raised:
-        python_source(NETS[name], replace(DIALECT, **words))
+        python_source(NETS[name](), replace(DIALECT, **words))
     return list(raised.value.diagnostics)

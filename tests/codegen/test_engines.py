@@ -393,7 +393,7 @@ HEAVY = {
 }  # fmt: skip
 """What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]
-WIDE = [*specs(), *library(), *pages(), *(drawn(seed) for seed in range(5, 150))]
+WIDE = [*specs(), *library(), *pages()]
 
 
 @pytest.mark.parametrize("case", QUICK, ids=str)
@@ -411,6 +411,12 @@ def test_what_is_shared_counts_in_the_order_of_the_rows(case: Case) -> None:
 def test_one_meaning_everywhere(case: Case) -> None:
     """The batches that `test_one_meaning` has not had."""
     check(case, (1, 2) if case.title in HEAVY else (3, 4) if case in QUICK else (1, 2, 3, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5, 150))
+def test_drawn_nets_have_one_meaning(seed: int) -> None:
+    check(drawn(seed), (1, 2, 3, 4))
 
 
 UNKNOWN = [

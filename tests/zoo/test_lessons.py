@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,23 @@ from netdsl.program import load_text
 from netdsl.reference.shown import FILE, UNDRAWN, LessonShown, read_shown, written
 from netdsl.zoo.__main__ import main
 from netdsl.zoo.gallery import LARGEST, write_small
-from netdsl.zoo.lessons import BESIDES, SETTINGS, lessons
+from netdsl.zoo.lessons import BESIDES, SETTINGS, Lesson, lessons
 from netdsl.zoo.training import MEMBERS, PARENTS, digest
 
 ROOT = Path(__file__).parents[2]
 ZOO = ROOT / "docs" / "zoo"
-LESSONS = {lesson.name: lesson for lesson in lessons(ROOT / "specs")}
 SHOWN = read_shown(ZOO)
 
 
+@cache
+def known() -> dict[str, Lesson]:
+    """Every lesson of the specs, by name."""
+    return {lesson.name: lesson for lesson in lessons(ROOT / "specs")}
+
+
 def test_every_lesson_is_shown() -> None:
-    assert set(SHOWN) <= set(LESSONS)
-    assert set(LESSONS) - set(SHOWN) == set(UNDRAWN)
+    assert set(SHOWN) <= set(known())
+    assert set(known()) - set(SHOWN) == set(UNDRAWN)
     assert {name for name, one in SHOWN.items() if not one.picture and not one.lines} == set()
 
 
@@ -41,9 +47,9 @@ def test_the_page_shows_every_picture() -> None:
 
 
 def test_what_is_said_of_lessons_is_of_lessons() -> None:
-    nets = {lesson.net for lesson in LESSONS.values()}
-    assert set(SETTINGS) | set(PARENTS) | set(PARENTS.values()) <= set(LESSONS)
-    assert set(MEMBERS) | {name for name, _ in MEMBERS.values()} <= set(LESSONS)
+    nets = {lesson.net for lesson in known().values()}
+    assert set(SETTINGS) | set(PARENTS) | set(PARENTS.values()) <= set(known())
+    assert set(MEMBERS) | {name for name, _ in MEMBERS.values()} <= set(known())
     assert set(BESIDES) <= nets
 
 
@@ -51,7 +57,7 @@ def test_what_is_said_of_lessons_is_of_lessons() -> None:
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_picture_is_of_the_net_and_recipe_as_they_are(name: str) -> None:
     """`make zoo` draws it anew where it is not."""
-    assert SHOWN[name].digest == digest(LESSONS[name].load())
+    assert SHOWN[name].digest == digest(known()[name].load())
 
 
 FEW = """# Tells digits apart.
