@@ -126,6 +126,7 @@ def _report(net: Net, walk: Walk) -> Report:
         sizes=size_rules(net),
         rows=tuple(walk.rows) if walk.listed else (),
         not_counted=tuple(walk.uncounted),
+        estimates=tuple(walk.estimates),
     )
 
 

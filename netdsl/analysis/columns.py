@@ -94,6 +94,8 @@ class Column(Generic[R, T]):
     """Its heading in Markdown, if that is another one."""
     share: str = ""
     """The heading of a further column, with the share of the total in percent."""
+    estimate: str = ""
+    """Why it is an estimate in every net; nothing where it is exact, or the operations say (`Op.estimated`)."""
     dropped: int = 1
     """A table too narrow for all loses first the columns of number 1, with all shares, then those of 2 …; 0 stays."""
 
@@ -140,7 +142,10 @@ class Columns:
     )
     activation_bytes = Column[int, int](counts.activation_bytes, form=Form.BYTES, heading="memory", dropped=2)
     """Memory of the results; a view of the input takes none. For a block the sum over its rows."""
-    peak_inference_bytes = Column[Never, int](row=None, form=Form.BYTES, aliases=("peak_memory",))
+    peak_inference_bytes = Column[Never, int](
+        row=None, form=Form.BYTES, aliases=("peak_memory",),
+        estimate="what runs the net may take its rows in another order, and room of its own",
+    )  # fmt: skip
     """The most that inputs and activations take at one moment."""
     peak_at = Column[Never, str](row=None, total="str")
     """Path of the row at which it happens."""

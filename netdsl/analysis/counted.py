@@ -16,7 +16,7 @@ class ToolCountRow:
     emitted: int | None
     """The same in the class that `netdsl compile` writes, where many a layer is the call of a function."""
     state: str
-    """`counted`, `unseen` (it adds 0, for the tool does not see it) or `unknown` (there is no number)."""
+    """`counted`, `unseen` (it adds 0, for the tool does not see it) or `not counted` (there is no number)."""
     why: str
     """What the tool does with such a layer, or why there is no number."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from netdsl.analysis.certainty import EXACT
 from netdsl.analysis.columns import ReceptiveField, Tally, in_rows
 from netdsl.analysis.known import AtSizes, NodeAtSizes, TypeAtSizes
 from netdsl.analysis.quantities import quantity
@@ -43,6 +44,7 @@ class Remarks(NamedTuple):
     warnings: tuple[str, ...] = ()
     explanation: tuple[str, ...] = ()
     steps: int | None = None
+    counted: str = EXACT
 
 
 class RowDraft(NamedTuple):
@@ -85,6 +87,7 @@ class RowMaker:
             symbolic_out=self.symbolic(layer.outputs),
             steps=place.steps if remarks.steps is None else remarks.steps,
             shares=shares,
+            counted=remarks.counted,
             notes=tuple(_notes(shares if not owned else None, remarks.steps)),
             warnings=remarks.warnings,
             explanation=remarks.explanation if seen else _unseen(remarks.explanation),

@@ -82,6 +82,8 @@ class Measured(NamedTuple):
     """Columns of which a part is not stated."""
     missing: tuple[str, ...]
     """What is not stated."""
+    estimated: str
+    """Why its FLOPs are an estimate; nothing where they are none."""
 
 
 class Sights(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netdsl.analysis.certainty import EXACT
 from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_rows, of_totals
 from netdsl.analysis.counted import ToolCount, ToolCountRow
 from netdsl.analysis.lesson import PARTS as LESSON
@@ -55,6 +56,9 @@ class Row(Columns, OfRow):
     """How many times a recurrent block runs; its numbers and those inside are for all steps."""
     shares: str | None = None
     """The row whose weights it uses."""
+    counted: str = EXACT
+    """`exact`, `estimate` (of its FLOPs, see `estimates`) or `not counted` (a number is missing); of a block the least
+    that is true of what is inside."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     explanation: tuple[str, ...] = ()
@@ -131,6 +135,16 @@ class Uncounted:
 
 
 @keyed
+class Estimated:
+    """FLOPs of a layer that shapes alone do not decide."""
+
+    path: str
+    op: str
+    why: str
+    """What else decides them."""
+
+
+@keyed
 class Report:
     """All that is known of a net without running it."""
 
@@ -155,6 +169,7 @@ class Report:
     rows: tuple[Row, ...] = ()
     """In the order in which they run; a block before what is inside it."""
     not_counted: tuple[Uncounted, ...] = ()
+    estimates: tuple[Estimated, ...] = ()
     lesson: NetLesson | None = None
     """How it learns, row by row from the loss back, when it was asked for."""
     conventions: tuple[ToolCount, ...] = ()
@@ -175,6 +190,7 @@ PARTS: tuple[type, ...] = (
     Port,
     KeptState,
     Uncounted,
+    Estimated,
     *LESSON,
     ToolCountRow,
     ToolCount,

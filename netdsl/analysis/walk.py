@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from netdsl.analysis.certainty import certainty, least
 from netdsl.analysis.columns import Tally, summed
 from netdsl.analysis.counts import LayerAt
 from netdsl.analysis.drafts import Nesting, Remarks, RowDraft, RowMaker
@@ -12,7 +13,7 @@ from netdsl.analysis.explain import Followed, explain
 from netdsl.analysis.fields import FollowedAxes, alike, outwards
 from netdsl.analysis.known import Measured, NodeAtSizes, OpAtSizes, Sights, at_sizes
 from netdsl.analysis.memory import Timeline
-from netdsl.analysis.report import Row, Shape, Uncounted
+from netdsl.analysis.report import Estimated, Row, Shape, Uncounted
 from netdsl.analysis.seen import AxisViews
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.graph import Block, Graph, Node, Recurrent, State, joined
@@ -57,6 +58,7 @@ class Walk:
         self.fields: dict[Value, AxisViews | None] = {}
         self.schedule = Timeline()
         self.uncounted: list[Uncounted] = []
+        self.estimates: list[Estimated] = []
         self.counted: set[str] = set()  # keys of weights
         self.met: set[str] = set()  # paths of layers by their first use
 
@@ -169,13 +171,15 @@ class Walk:
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
         fresh = self.fresh(layer, place.owner(node))
-        count, silent, missing = self.measured(layer, scale, activation, fresh)
+        count, silent, missing, estimated = self.measured(layer, scale, activation, fresh)
         if missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))
+        if estimated:
+            self.estimates.append(Estimated(path=path, op=op.name, why=estimated))
         self.see(layer)
         lines = self.explanation(node, op, place, fresh) if self.explained else ()
         if self.listed:
-            remarks = Remarks(silent, warnings, lines)
+            remarks = Remarks(silent, warnings, lines, counted=certainty(bool(missing), bool(estimated)))
             self.drafts.append(RowDraft(layer, place, count, owned, remarks, self.fields.get(node.results[0])))
         return count
 
@@ -305,7 +309,8 @@ class Walk:
         else:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
-        remarks = Remarks(explanation=lines, steps=steps)
+        counted = least(d.remarks.counted for d in self.drafts[index + 1 :] if d is not None)
+        remarks = Remarks(explanation=lines, steps=steps, counted=counted)
         self.drafts[index] = RowDraft(block, place, count, owned, remarks, self.fields.get(node.results[0]))
         return count
 
@@ -374,7 +379,7 @@ def measured(layer: LayerAt) -> Measured:
         count[name] = number(layer)
         if layer.silent and partial:
             silent.append(name)
-    return Measured(count, tuple(silent), tuple(layer.missing))
+    return Measured(count, tuple(silent), tuple(layer.missing), layer.op.estimated())
 
 
 def _add(total: Tally, count: Tally) -> None:

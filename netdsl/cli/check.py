@@ -1,7 +1,7 @@
 """`netdsl check FILE…`: everything that is wrong with some files.
 
 Say everything that is wrong with some files, with all `.net` files in some folders, or with standard input (`-`). Exit
-code 1 when any of it is an error.
+code 1 when any of it is an error; with --strict also when a warning stands, or a number of a report is not counted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.cli.options import sizes
 from netdsl.cli.streams import coloured, print_json
+from netdsl.cli.strict import add_strict, strictly
 from netdsl.text.diagnostics import Diagnostic, NetError, Severity
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--format", choices=("text", "json", "sarif", "github"), default="text",
         help="sarif for code scanning, github for the log of a workflow (default: text)",
     )  # fmt: skip
+    add_strict(parser)
 
 
 def run(given: Namespace) -> int:
     from netdsl.cli.specs import files_of
 
-    checked = [Checked(file, given.size) for file in files_of(given.files)]
+    checked = [Checked(file, given.size, given.strict) for file in files_of(given.files)]
     found = [d for one in checked for d in one.found]
     found += _unknown([one.program for one in checked if one.program is not None], given.size)
     errors = sum(d.severity is Severity.ERROR for d in found)
@@ -70,7 +72,7 @@ def _print(found: list[Diagnostic], format: str, summary: str) -> None:
 class Checked:
     """One file with all its diagnostics, at sizes that are asked for."""
 
-    def __init__(self, path: Path, sizes: Mapping[str, int]) -> None:
+    def __init__(self, path: Path, sizes: Mapping[str, int], strict: bool = False) -> None:
         from netdsl.cli.specs import program_of
         from netdsl.program import check_program
 
@@ -78,6 +80,7 @@ class Checked:
         try:
             self.program = program_of(path)
             self.found = check_program(self.program, sizes)
+            self.found = strictly(self.program, self.found, sizes) if strict else self.found
         except NetError as error:
             self.found = error.diagnostics
 

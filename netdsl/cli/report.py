@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     add_sizing(parser)
     add_conventions(parser)
-    add_strict(parser)
+    add_strict(parser, " (with --convention: also where the other tool has no number)")
     add_fitting(parser)
 
 

@@ -30,7 +30,7 @@ class Standing(Enum):
     COUNTED = "counted"
     UNSEEN = "unseen"
     """The tool has no rule for the operation, or does not meet it: it adds 0."""
-    UNKNOWN = "unknown"
+    NOT_COUNTED = "not counted"
     """No number: the tool ends with an error, or what it does is not known."""
 
 
@@ -106,7 +106,7 @@ class Convention:
             raise NoNumber(why)
 
         for kind in kinds:
-            self.rules[kind] = CountingRule(Standing.UNKNOWN, why, refuse)
+            self.rules[kind] = CountingRule(Standing.NOT_COUNTED, why, refuse)
 
     def answer(self, op: Op, held: bool, outermost: bool) -> ToolAnswer:
         """What it counts for a use.
@@ -115,7 +115,7 @@ class Convention:
         """
         rule = next((self.rules[c] for c in type(op).__mro__ if c in self.rules), None)
         if rule is None:
-            return ToolAnswer(None, None, Standing.UNKNOWN, f"it is not known how {self.tool} counts `{op.name}`")
+            return ToolAnswer(None, None, Standing.NOT_COUNTED, f"it is not known how {self.tool} counts `{op.name}`")
         return ToolAnswer(*self._numbers(rule, op, held, outermost))
 
     def _numbers(
@@ -126,7 +126,7 @@ class Convention:
         try:
             count = rule.number(op)
         except NoNumber as none:
-            why, state = str(none), Standing.UNKNOWN
+            why, state = str(none), Standing.NOT_COUNTED
         try:
             return count, self._emitted(rule, op, held, outermost), state, why
         except NoNumber:

@@ -265,6 +265,13 @@ class Op(Declared, abstract=True):
         """Evaluations of exp, log, pow, sqrt and tanh, counted apart."""
         return 0
 
+    def estimated(self) -> str:
+        """What else than shapes decides what it does element by element; nothing where its costs are exact.
+
+        A whole thought, in lower case: it stands behind the rows of which it is said (`netdsl/analysis/certainty.py`).
+        """
+        return ""
+
     def formulas(self) -> tuple[str, ...]:
         """What it computes at each step, as it is written on a board; nothing where its name says it."""
         return ()

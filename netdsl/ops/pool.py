@@ -257,6 +257,9 @@ class AdaptiveAvgpool(_Adaptive):
     def pointwise(self) -> Extent:
         return self.x.type.elements
 
+    def estimated(self) -> str:
+        return "its windows overlap; an element of two of them counts once" if self.windows() is None else ""
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward.pool import AdaptiveAvgGradient
 

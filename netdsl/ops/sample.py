@@ -99,6 +99,9 @@ class GridSample(Op):
     def pointwise(self) -> Extent:
         return 7 * self.result().elements if self.mode == "bilinear" else 0
 
+    def estimated(self) -> str:
+        return "finding the pixels at each place is left out"
+
     def reading(self, place: int, result: int = 0) -> Reading:
         return (Follows(1), Follows(2), EVERYTHING) if place else (Follows(0), EVERYTHING, EVERYTHING)
 

@@ -78,6 +78,9 @@ class TopK(Ordering):
         rows = product(without(self.x.shape, self.along))
         return rows * (self.k * self.size - self.k * (self.k + 1) // 2)
 
+    def estimated(self) -> str:
+        return "how often numbers are compared depends on the method; counted is a search for one after the other"
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return self.returned(tape, results[1], outgoing[0])
 
@@ -103,6 +106,9 @@ class Sort(Ordering):
 
     def pointwise(self) -> Extent:
         return 0
+
+    def estimated(self) -> str:
+        return "how often numbers are compared depends on them and on the method, and is left out"
 
     def training(self, tape: Tape) -> tuple[Value, ...] | None:
         """The same with the places, which the gradient needs."""

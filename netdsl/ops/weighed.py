@@ -109,6 +109,9 @@ class Weighed(Op, abstract=True):
     def pointwise(self) -> Extent:
         return self.layer.pointwise()
 
+    def estimated(self) -> str:
+        return self.layer.estimated()
+
     def windows(self) -> tuple[Window, ...] | None:
         return self.layer.windows()
 

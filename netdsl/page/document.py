@@ -59,6 +59,7 @@ def _told(report: Report, others: Sequence[str]) -> dict[str, Json]:
         "batch": report.batch,
         "facts": [fact for fact in facts(report, tuple(others)) if fact[0] not in known],
         "notCounted": [missing.path for missing in report.not_counted],
+        "estimated": bool(report.estimates),
     }
 
 

@@ -37,10 +37,11 @@ function reckon() {
 function tellTotals(totals, peak) {
   const where = peak.row >= 0 ? data.rows[peak.row].path : "";
   const atLeast = data.notCounted.length ? "at least " : "";
+  const about = data.estimated ? "about " : "";
   const cards = [
     ["parameters", grouped(totals.params), totals.params === totals.trainable_params ? "all trainable" : `${grouped(totals.trainable_params)} trainable`],
     ["MACs", grouped(totals.macs), `${atLeast}multiply-accumulates`],
-    ["FLOPs", grouped(totals.flops_core), `${atLeast}2·MACs + bias; ${grouped(totals.flops)} with elementwise`],
+    ["FLOPs", grouped(totals.flops_core), `${atLeast}2·MACs + bias; ${about}${grouped(totals.flops)} with elementwise`],
     ["model size", byteSize(data.modelBytes), `${grouped(data.modelBytes)} bytes`],
     ["activations", byteSize(totals.activation_bytes), "over all rows"],
     ["peak memory", byteSize(peak.bytes), `${grouped(peak.bytes)} bytes${where ? `, at ${where}` : ""}`],

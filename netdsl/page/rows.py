@@ -12,6 +12,7 @@ from netdsl.graph import Graph, Node
 from netdsl.page.costs import RowCosts
 from netdsl.page.forms import Forms, Json, PerBatch
 from netdsl.reports.folding import NUMBERS, named_from_to
+from netdsl.reports.text import mark
 
 COUNTED = tuple(column.name for column in in_rows() if column.number)
 """The columns whose numbers add up."""
@@ -107,7 +108,7 @@ def _plain(made: PageRow, forms: Forms) -> dict[str, Json]:
         "paths": made.paths if len(made.paths) > 1 else [],
         "op": row.op,
         "kind": row.kind,
-        "layer": row.settings,
+        "layer": row.settings + mark(row),
         "line": row.line,
         "depth": row.depth,
         "copies": made.copies,

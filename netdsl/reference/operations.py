@@ -210,7 +210,8 @@ def _counted(op: Op) -> str:
     }  # fmt: skip
     said = [f"{value:,} {name}" for name, value in numbers.items() if value]
     said += [f"{name} not stated" for name in layer.missing]
-    return ", ".join(said) or "nothing"
+    why = op.estimated()
+    return (", ".join(said) or "nothing") + (f"; an estimate of FLOPs: {why}" if why else "")
 
 
 def targets(op: type[Op]) -> str:

@@ -31,7 +31,7 @@ NAMES: dict[type, tuple[tuple[str, str], ...]] = {}
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
-FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out")
+FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out", "counted")
 """Columns of CSV that hold no numbers; those of the report follow."""
 
 

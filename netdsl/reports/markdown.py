@@ -9,7 +9,7 @@ from netdsl.analysis.report import Report
 from netdsl.base.terminal import printable
 from netdsl.reports.counted import columns
 from netdsl.reports.folding import DrawnRow, lines
-from netdsl.reports.text import NONE, conditions, facts, opening, ports, shape_text, share, title, writer
+from netdsl.reports.text import NONE, conditions, facts, mark, opening, ports, shape_text, share, title, writer
 
 FIRST = ("name", "layer", "in", "out")
 """Columns that hold no numbers; those of the report follow."""
@@ -70,7 +70,7 @@ def _cells(line: DrawnRow, numbers: Sequence[str]) -> list[str]:
     row = line.row
     return [
         "&emsp;" * row.depth + code(line.name),
-        code(line.layer),
+        code(line.layer) + mark(row),
         "<br>".join(escape(shape_text(s)) for s in row.inputs) or NONE,
         "<br>".join(escape(shape_text(s)) for s in row.outputs) or NONE,
         *numbers,

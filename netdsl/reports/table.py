@@ -14,7 +14,7 @@ from netdsl.analysis.columns import Column, Form, drawn
 from netdsl.analysis.report import Report, Row, Shape
 from netdsl.base.terminal import printable
 from netdsl.reports.folding import DrawnRow, lines
-from netdsl.reports.text import NONE, conditions, facts, opening, ports, shape_text, share, title, writer
+from netdsl.reports.text import NONE, conditions, facts, mark, opening, ports, shape_text, share, title, writer
 
 NAME_LEAST = 12
 LAYER_LEAST = 14
@@ -175,7 +175,7 @@ def _explanation(line: DrawnRow, width: int, paint: Colouring) -> Iterator[str]:
 def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[DrawnColumn], str]:
     """The columns in the best style that fits the width, with the gap between them."""
     names = DrawnColumn("name", [[line.tree + line.name] for line in shown])
-    layers = sorted(len(line.layer) for line in shown)
+    layers = sorted(len(line.layer + mark(line.row)) for line in shown)
     most = layers[min(int(ONE_LINE * len(layers)), len(layers) - 1)] if layers else 0
     pieces = max((len(p) for line in shown for p in line.layer.split(", ")), default=0)
     least = min(most, max(LAYER_LEAST, min(pieces, 2 * LAYER_LEAST)))
@@ -189,7 +189,7 @@ def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[Dra
             break
     else:
         room, names = _squeeze(shown, names, width - sum(c.width + len(style.gap) for c in rest) - len(style.gap))
-    layer = DrawnColumn("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN)
+    layer = DrawnColumn("layer", [break_layer(line.layer + mark(line.row), room) for line in shown], colour=CYAN)
     return [names, layer, *rest], style.gap
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from netdsl.analysis.certainty import ESTIMATE
 from netdsl.analysis.columns import Column, Form, ReceptiveField, in_totals
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled, step
 from netdsl.analysis.report import Port, Report, Row, Shape
@@ -12,6 +13,7 @@ from netdsl.analysis.settings import value_text
 
 NONE = "–"
 UNKNOWN = "?"
+ABOUT = "≈"
 MOST_DEMANDS = 6
 """Rows named as demanding a size; the JSON report names all."""
 
@@ -139,7 +141,8 @@ def _params(report: Report) -> tuple[str, str]:
 def _flops(report: Report) -> tuple[str, str]:
     bound = _bound(report)
     core = f"{bound}{grouped(report.totals.flops_core)} = 2·MACs + bias additions"
-    return "FLOPs", f"{core}; {bound}{grouped(report.totals.flops)} with elementwise operations"
+    about = "about " if report.estimates else ""
+    return "FLOPs", f"{core}; {bound}{about}{grouped(report.totals.flops)} with elementwise operations"
 
 
 SENTENCES: Mapping[str, Callable[[Report], tuple[str, str]]] = {"params": _params, "flops_core": _flops}
@@ -195,7 +198,23 @@ def _left_out(report: Report) -> Iterator[tuple[str, str]]:
         yield "unused", f"{grouped(totals.unused_params)} parameters of layers that no output needs, left out above"
     for missing in report.not_counted:
         yield "not counted", f"{', '.join(missing.what)} of `{missing.path}` ({missing.op})"
+    yield from _estimated(report)
     yield from _warnings(report)
+
+
+def _estimated(report: Report) -> Iterator[tuple[str, str]]:
+    """Why FLOPs are an estimate, once for each reason."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in report.estimates:
+        alike.setdefault((each.op, each.why), []).append(each.path)
+    for (op, why), paths in alike.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield f"{ABOUT} estimate", f"elementwise FLOPs of `{paths[0]}`{more} ({op}): {why}"
+
+
+def mark(row: Row) -> str:
+    """What stands behind a layer whose numbers are not all exact."""
+    return f" {ABOUT}" if row.counted == ESTIMATE else ""
 
 
 def _warnings(report: Report) -> Iterator[tuple[str, str]]:

@@ -178,6 +178,24 @@ def test_strict_reports_end_with_an_error_at_each_place(tmp_path: Path, capsys: 
     assert not run(["report", str(SPECS / "lenet.net"), "--strict"])
 
 
+def test_a_strict_check_ends_with_an_error_at_each_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Warnings and what is not counted, at the sizes that are asked for, each once; not what is an estimate."""
+    body = "  input image [3, H = 8, W = 8]\n  c: conv(8, 2, stride=2)\n  n: noise(normal, always=true)\n"
+    both = "".join(f"net {name} {{\n{body}  output y: c + n -> adaptive_avgpool(3)\n}}\n" for name in ("A", "B"))
+    file = tmp_path / "odd.net"
+    file.write_text(both)
+    assert run(["check", str(file)]) == 0
+    assert run(["check", str(file), "--size", "H=9"]) == 0
+    capsys.readouterr()
+    assert run(["check", str(file), "--strict", "--size", "H=9", "--format", "json"]) == 1
+    found = [(d["code"], d["severity"], d["line"]) for d in json.loads(capsys.readouterr().out)]
+    dropped, missing = "pixels-dropped", "not-counted"
+    assert found == [(c, "error", line) for line in (3, 9) for c, line in ((dropped, line), (missing, line + 1))]
+    file.write_text(both.replace("  n: noise(normal, always=true)\n", "  n: c * 2\n"))
+    assert run(["check", str(file), "--strict"]) == 0
+    assert "2 nets" not in capsys.readouterr().out
+
+
 def test_the_page_has_the_totals() -> None:
     """docs/conventions.md shows the reference networks as they are counted."""
     page = (SPECS.parent / "docs" / "conventions.md").read_text(encoding="utf-8")
