@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -185,8 +186,13 @@ def room(name: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> list[str]:
     """Every module that a file imports, anywhere in it, by its full name."""
+    return list(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -199,12 +205,16 @@ def is_room(name: str) -> bool:
     return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_imports_go_one_way(path: Path) -> None:
-    here = room(module(path))
-    assert here in ROOMS, f"{here} is a new room: say in ROOMS (and in ARCHITECTURE.md) what it may import"
-    others = {room(name) for name in imports(path) if name.partition(".")[0] == "netdsl"} - {here}
-    assert others <= ROOMS[here], f"{module(path)} may not import {sorted(others - ROOMS[here])}"
+def test_imports_go_one_way() -> None:
+    new = {room(module(path)) for path in FILES} - ROOMS.keys()
+    assert new == set(), "new rooms: say in ROOMS (and in ARCHITECTURE.md) what they may import"
+    found = {module(path): others(path) - ROOMS[room(module(path))] for path in FILES}
+    assert {name: rooms for name, rooms in found.items() if rooms} == {}, "these may not import these"
+
+
+def others(path: Path) -> set[str]:
+    """The rooms that a file imports from, but for its own."""
+    return {room(name) for name in imports(path) if name.partition(".")[0] == "netdsl"} - {room(module(path))}
 
 
 def test_the_rooms_have_an_order() -> None:
@@ -296,12 +306,14 @@ def test_every_room_is_described() -> None:
     assert [name for name in ROOMS if name not in ("", "__main__") and not re.search(rf"\b{name}\b", text)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_slow_libraries_stay_where_they_are_used(path: Path) -> None:
-    here = path.relative_to(PACKAGE).as_posix()
-    for name in imports(path):
-        allowed = HEAVY.get(name.partition(".")[0])
-        assert allowed is None or here.startswith(allowed), f"{here} imports {name}"
+def test_slow_libraries_stay_where_they_are_used() -> None:
+    places = ((path.relative_to(PACKAGE).as_posix(), name) for path in FILES for name in imports(path))
+    assert [(here, name) for here, name in places if not allowed(here, name)] == []
+
+
+def allowed(here: str, name: str) -> bool:
+    places = HEAVY.get(name.partition(".")[0])
+    return places is None or here.startswith(places)
 
 
 @pytest.mark.parametrize("arguments", LIGHT_COMMANDS, ids=lambda a: " ".join(a))
@@ -319,18 +331,14 @@ def test_light_commands_import_no_slow_library(arguments: list[str]) -> None:
     assert loaded & {*HEAVY, "typer", "click", "matplotlib", "sklearn", "PIL", "safetensors"} == set()
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_a_report_makes_no_dataclass(path: Path) -> None:
+def test_a_report_makes_no_dataclass() -> None:
     """Its rooms have records instead, which are made in a twentieth of the time (`netdsl/base/record.py`)."""
-    early = [n.module for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ImportFrom)]
-    assert "dataclasses" not in early or room(module(path)) in {
-        "codegen",
-        "passes",
-        "weights",
-        "runtime",
-        "reference",
-        "zoo",
-    }
+    rooms = {"codegen", "passes", "weights", "runtime", "reference", "zoo"}
+    assert [module(p) for p in FILES if room(module(p)) not in rooms and "dataclasses" in early(p)] == []
+
+
+def early(path: Path) -> set[str | None]:
+    return {n.module for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ImportFrom)}
 
 
 def test_the_package_imports_nothing_by_itself() -> None:
