@@ -177,6 +177,12 @@ LIGHT_COMMANDS = (
 )
 
 
+@cache
+def house() -> House:
+    """All files, read once."""
+    return House(ROOT)
+
+
 def module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
@@ -225,32 +231,32 @@ def test_the_rooms_have_an_order() -> None:
 
 def test_no_circle_of_imports_has_more_than_two_files() -> None:
     """Early or late: where three files need one another, what they share has no place of its own yet."""
-    circles = House(ROOT).circles
+    circles = house().circles
     print("circles of two:", ", ".join(" ↔ ".join(c) for c in circles) or "none")
     assert [c for c in circles if len(c) > 2] == []
 
 
 def test_elaboration_is_a_star() -> None:
     """What says what a kind of row, layer or expression does knows the tables, and nothing else that registers there."""
-    house, leaves = House(ROOT), {leaf.__name__ for leaf in LEAVES}
-    registering = {n for n in house.files if n.startswith("netdsl.elaborate.") and _registers(house.trees[n])}
+    read, leaves = house(), {leaf.__name__ for leaf in LEAVES}
+    registering = {n for n in read.files if n.startswith("netdsl.elaborate.") and _registers(read.trees[n])}
     assert registering == leaves
-    assert {leaf: sorted(house.imports[leaf] & leaves) for leaf in leaves if house.imports[leaf] & leaves} == {}
-    assert house.imports["netdsl.elaborate.core"] & leaves == set()
+    assert {leaf: sorted(read.imports[leaf] & leaves) for leaf in leaves if read.imports[leaf] & leaves} == {}
+    assert read.imports["netdsl.elaborate.core"] & leaves == set()
 
 
 def test_the_drawing_of_the_elaboration_holds() -> None:
     """No module of ARCHITECTURE's drawing imports one that stands above it."""
-    house, text = House(ROOT), (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    read, text = house(), (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     drawing = text.partition("**Elaboration is a star.**")[2].split("```")[1].strip("\n").splitlines()
     steps = {
         f"netdsl.elaborate.{name}": len(line) - len(line.lstrip())
         for line in drawing
         for name in re.split(r"\s{3,}", line.strip())[0].split()
     }
-    assert set(steps) <= set(house.files), "what is drawn is there"
+    assert set(steps) <= set(read.files), "what is drawn is there"
     assert {leaf.__name__ for leaf in LEAVES} <= set(steps), "and what registers is drawn"
-    arrows = ((name, other) for name in steps for other in house.imports[name] if other in steps)
+    arrows = ((name, other) for name in steps for other in read.imports[name] if other in steps)
     assert [(name, other) for name, other in arrows if steps[other] < steps[name]] == []
 
 
@@ -387,7 +393,7 @@ UNTYPED, SLACK = 0.033, 0.003
 
 
 def test_no_more_types_are_left_open() -> None:
-    untyped, annotations = House(ROOT).any
+    untyped, annotations = house().any
     share = untyped / annotations
     print(f"{untyped} of {annotations} annotations hold Any ({share:.1%})")
     assert share <= UNTYPED, "say what it is, rather than Any"
@@ -395,7 +401,7 @@ def test_no_more_types_are_left_open() -> None:
 
 
 def test_no_name_of_a_type_stands_for_two_things() -> None:
-    assert House(ROOT).classes == {}
+    assert house().classes == {}
 
 
 def test_files_of_tests_have_names_of_their_own() -> None:
