@@ -13,17 +13,11 @@ from netdsl.base.recent import Recent
 
 SPECS = Path(__file__).parents[2] / "specs"
 NETS = [
-    "resnet",
-    "unet",
-    "caption",
-    "char_rnn",
-    "translate",
-    "gpt",
-    "siamese",
-    "mamba",
-    "swin",
-    "show_attend_tell",
-    "moe",
+    *("char_rnn", "gpt", "siamese"),
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("resnet", "unet", "caption", "translate", "mamba", "swin", "show_attend_tell", "moe")
+    ),
 ]
 ASKED: list[dict[str, Any]] = [{}, {"batch": 8}, {"training": True}, {"explained": True}, {"listed": False}, {}]
 

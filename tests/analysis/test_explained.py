@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from every_net import first_nets_at_once
 from torch import nn
 
 import netdsl
@@ -19,8 +20,6 @@ from netdsl.analysis.report import Report, Row
 from netdsl.program import load_file
 from netdsl.reports.text import field_text
 
-FOLDER = Path(__file__).parents[2] / "specs"
-SPECS = sorted(FOLDER.glob("*.net"))
 OPERATORS: dict[type, Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
@@ -159,13 +158,9 @@ def test_lines_of_a_layer_on_a_sequence(layer: str) -> None:
         check_row(row, report)
 
 
-def spec_nets() -> list[tuple[str, str]]:
-    return [(path.name, name) for path in SPECS for name in load_file(path).names]
-
-
-@pytest.mark.parametrize(("file", "name"), spec_nets())
-def test_lines_of_every_net_of_the_specs(file: str, name: str) -> None:
-    report = netdsl.analyze(load_file(FOLDER / file).net(name), explained=True)
+@pytest.mark.parametrize(("path", "name"), first_nets_at_once())
+def test_lines_of_every_net_of_the_specs(path: Path, name: str) -> None:
+    report = netdsl.analyze(load_file(path).net(name), explained=True)
     for row in report.rows:
         check_row(row, report)
 

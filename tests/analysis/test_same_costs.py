@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from every_net import first_nets_at_once
 
 from netdsl.analysis.numbered import numbered
 from netdsl.analysis.sizes import choose_sizes
@@ -88,11 +89,7 @@ BY_BLOCKS = {"UNetResNet34"}
 laid side by side, `2 * (H // 32)` over `(H + 16) // 32` is no factor of an enlargement."""
 
 
-def every_net() -> list[tuple[Path, str]]:
-    return [(path, name) for path in SPECS for name in load_file(path).names]
-
-
-@pytest.mark.parametrize(("path", "name"), every_net(), ids=lambda p: getattr(p, "stem", p))
+@pytest.mark.parametrize(("path", "name"), first_nets_at_once())
 def test_inlining_changes_no_total(path: Path, name: str) -> None:
     net = load_file(path).net(name)
     names = tuple(n for n in (*COUNTS, *MEMORY) if name not in BY_BLOCKS or n != "receptive_field")

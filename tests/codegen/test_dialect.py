@@ -234,7 +234,10 @@ NETS = nets()
 LONG = (
     "MobileNetV2", "ResNet18", "EfficientNetB0", "ViTB16", "ConvNeXtT", "MobileNetV3Digits", "EfficientNetDigits",
     "GoogLeNet", "DeepLabV3PlusXception65", "SwinT", "WiderResNet38", "Xception65", "PSPNet101",
-    "WiderResNet38DeepLabV3", "IDDEnsemble",
+    "WiderResNet38DeepLabV3", "IDDEnsemble", "DDPM", "FCNResNet101", "LinkNet34", "FCN32s", "GoogLeNetDigits", "SwinDigits",
+    "StackedHourglass", "DRND38Seg", "DRNDigits", "UNetResNet34", "PolygonRNN", "RoadRefinerTurns", "DeepLabV3ResNet50",
+    "DRND22Seg", "DRND22", "T5Chars", "PSPNet50", "Mixtral", "OSVOS", "T5Small", "WiderDeepLabBlobs", "NeuroIoU", "SegNet",
+    "RoadAudit", "SEResNet50", "XceptionDigits", "DDPMDigitsSample", "BlobsEnsemble", "DeconvNet", "FirstVertexShapes",
 )  # fmt: skip
 """Whose kind a smaller net has: its source is long in the writing."""
 

@@ -389,9 +389,11 @@ HEAVY = {
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "UNetResNet34", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
     "LinkNet34", "StackedHourglass", "LinkNet34MTL", "RoadRefiner", "RoadRefinerTurns", "DRND22Seg",
-    "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit",
+    "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit", "SwinDigits", "T5Small", "T5Chars", "NeuroIoU", "NeuroIoUMask",
+    "Mixtral", "MixtralChars", "OSVOS", "FCN8s", "SENetDigits", "UNetBilinear", "Whisper", "Mamba130M", "DCGAN", "VGGDigits",
+    "Sutskever", "Seq2Seq", "Llama2", "Llama32", "VQVAE", "WhisperChars", "Attention", "ShowAttendTellShapes", "BERT", "GPT2",
 }  # fmt: skip
-"""What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
+"""What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, LeNet5 and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]
 WIDE = [*specs(), *library(), *pages()]
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import GOLDEN
 from drawn_nets import Drawing
+from every_net import every_net, first_nets_at_once
 
 from netdsl import report
 from netdsl.base.record import changed
@@ -29,7 +30,7 @@ from netdsl.text.source import Source
 from netdsl.text.written import Written
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.net"))
-NETS = [(path, name) for path in SPECS for name in load_file(path).names]
+NETS = every_net()
 OPERATIONS = sorted(set(REGISTRY.values()), key=lambda op: op.name)
 
 
@@ -125,17 +126,8 @@ def test_what_a_form_has_to_hold(rows: str) -> None:
     assert model(read_back(net)) == model(net)
 
 
-LARGE = {
-    "Mixtral", "Llama2", "Xception65", "Xception71", "SENet154", "SEResNet152", "DRND105", "DeepLabV3PlusXception65", "IDDEnsemble",
-}  # fmt: skip
-"""What takes seconds to open; each has a smaller one of its kind among the others."""
-
-
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=pytest.mark.slow) if c[1] in LARGE else c for c in NETS], ids=lambda c: c[1]
-)
-def test_a_graph_that_is_read_back_counts_as_before(case: tuple[Path, str]) -> None:
-    path, name = case
+@pytest.mark.parametrize(("path", "name"), first_nets_at_once())
+def test_a_graph_that_is_read_back_counts_as_before(path: Path, name: str) -> None:
     net = load_file(path).net(name)
     assert figures(read_back(net)) == figures(net)
 
