@@ -152,3 +152,46 @@ def test_a_kept_recipe_must_name_blocks() -> None:
 def test_a_run_without_pytorch_says_what_becomes_of_it() -> None:
     assert [*rerun_words(plan_of(net_of()), ("torch",))] == []
     assert "the numbers are the same" in next(rerun_words(plan_of(net_of()), ("onnxruntime",)))
+
+
+NUMBERED = """
+block double(c) {
+  conv(c, 3, pad=1) -> batchnorm -> relu
+}
+block stage(c, many) {
+  conv(c, 1)
+  double(c) * many
+}
+net Deep(classes = 10, width = 8, n = 3, m = 2, k = 4, r = 2) {
+  input image [1, 8, 8]
+  first: conv(width, 3, pad=1)
+  free: double(width) * k
+  early: double(width) * n
+  inner: stage(width, m)
+  for i in range(r) { turn: double(width) }
+  output logits: global_avgpool -> linear(classes)
+}
+train Deep {
+  data       digits
+  loss       (logits, label) -> cross_entropy
+  checkpoint ROWS
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "fixed"),
+    [("early", "n"), ("early.double2", "n"), ("inner", ""), ("inner.double2", "m"), ("turn2", "r"),
+     ("(early, inner.double1)", "nm"), ("free", "k")],
+)  # fmt: skip
+def test_a_class_takes_no_other_number_of_what_runs_again(rows: str, fixed: str) -> None:
+    """Of blocks that it names there would be none at another number, or more that do not run again."""
+    net = load_text(NUMBERED.replace("ROWS", rows)).net()
+    source, made = torch_source(net), type(netdsl.torch_module(net))
+    told = [f"{setting} = {net.settings[setting]}" for setting in fixed]
+    assert (f"Fixed in this text: {', '.join(told)}." in source) == bool(fixed)
+    again = made(width=4, **dict.fromkeys([s for s in "nmkr" if s not in fixed], 1))
+    assert any("forward" in vars(part) for part in again.modules())
+    for setting in fixed:
+        with pytest.raises(TypeError, match="unexpected keyword"):
+            made(**{setting: 1})

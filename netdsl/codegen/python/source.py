@@ -15,6 +15,7 @@ from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.families import Family, settle_results, split
 from netdsl.codegen.python.keeping import is_open, pinned
 from netdsl.codegen.python.layout import ClassLayout, lay_out
+from netdsl.codegen.python.rerunning import numbering
 from netdsl.codegen.python.text import clean, docstring
 from netdsl.codegen.python.tracing import carried_sizes, new_use, trace
 from netdsl.codegen.python.uses import BlockUse, Built, LentLayer
@@ -58,6 +59,7 @@ class _File:
         self.dialect = dialect
         self.name = net_class_name(net, dialect)
         self.refusals = Refusals()
+        self.again = _again(net)
         self.words = set(map(dialect.identifier, _settings(net)))
         self.classes: dict[str, Built] = {}
         self.common: dict[str, LentLayer] = {}
@@ -143,6 +145,7 @@ class _File:
         for layout in family.layouts:
             self.held.update(layout.access)
             if layout.use.block is not None:
+                layout.use.numbering = numbering(layout) if self.again else frozenset()
                 self.of_block[layout.use.block] = (built, layout.use)
         return built
 
@@ -167,16 +170,11 @@ class _File:
             if self.refusals.failed:
                 return
             family = Family([layout])
-            found = self._unkept(family)
+            found = self._unkept(family) | {n for n in numbering(layout, self.again) if is_open(n, [layout.use])}
             if not found:
                 break
             hidden |= found
-        self._record(family, ClassWriter(self.name, family, self.classes, self._again()))
-
-    def _again(self) -> tuple[str, ...]:
-        """The keys of modules that the recipe in force lets run again in the backward pass."""
-        rows = self.net.recipe.settings.get("checkpoint", ()) if self.net.recipe is not None else ()
-        return modules_named(blocks_of(self.net), rows) if rows else ()
+        self._record(family, ClassWriter(self.name, family, self.classes, self.again))
 
     def _assembled(self) -> str:
         parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]
@@ -204,6 +202,12 @@ class _File:
         used = set(re.findall(r"(?<![\w.])[A-Za-z]+\b(?! ?=[^=])", code))
         standard = [line for name, line in IMPORTS.items() if name in used]
         return [*standard, *([""] if standard else []), *self.dialect.header(used)]
+
+
+def _again(net: Net) -> tuple[str, ...]:
+    """The keys of modules that the recipe in force lets run again in the backward pass."""
+    rows = net.recipe.settings.get("checkpoint", ()) if net.recipe is not None else ()
+    return modules_named(blocks_of(net), rows) if rows else ()
 
 
 def _settings(net: Net) -> set[str]:

@@ -120,6 +120,8 @@ class BlockUse:
     """Layers shared at the top of the file that it or a block in it applies, by key: they come as arguments."""
     common: dict[str, LentLayer] = field(default_factory=dict)
     """Of the net itself, how these layers are made."""
+    numbering: frozenset[str] = frozenset()
+    """Of what its class takes, the names by which there are more modules or fewer."""
     length: Any = None
     """How many steps a recurrent block takes that goes over no sequence."""
 
