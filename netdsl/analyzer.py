@@ -15,7 +15,7 @@ from netdsl.analysis.budgets import hold_budgets
 from netdsl.analysis.columns import Tally
 from netdsl.analysis.counts import shape_at
 from netdsl.analysis.explain import explain
-from netdsl.analysis.report import KeptState, Port, Report, Row, Totals, report_schema
+from netdsl.analysis.report import KeptState, Port, Report, Row, Totals
 from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, no_symbol, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
@@ -29,7 +29,7 @@ from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
 
-__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "no_symbol", "report_schema", "survey"]
+__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "no_symbol", "survey"]
 
 
 @collector_paused()

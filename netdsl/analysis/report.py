@@ -1,7 +1,7 @@
 """What the analyzer finds: a published document, so its fields are the keys of the JSON report.
 
-Plain records hold it, because importing pydantic alone takes as long as a whole report may. Pydantic sees the same
-classes as dataclasses where the JSON schema is made (`report_schema`), and nowhere else.
+Plain records hold it, because importing pydantic alone takes as long as a whole report may. Its JSON schema is made in
+`netdsl/reports/schema.py`, of the same classes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_ro
 from netdsl.analysis.counted import ToolCount, ToolCountRow
 from netdsl.analysis.lesson import PARTS as LESSON
 from netdsl.analysis.lesson import NetLesson
-from netdsl.base.record import Fresh, anew, keyed
+from netdsl.base.record import anew, keyed
 
 VERSION = 2
 """Of the document's form: it grows when a key changes its meaning or goes."""
@@ -197,37 +197,3 @@ PARTS: tuple[type, ...] = (
     Report,
 )
 """Each after the parts that it holds."""
-
-
-def report_schema() -> dict[str, Any]:
-    """The JSON schema of the report, as published in `docs/report.schema.json`."""
-    from pydantic import TypeAdapter  # late: importing pydantic takes longer than a whole report
-
-    schema = TypeAdapter(published()).json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def published() -> type:
-    """`Report` as the dataclass that pydantic can describe and read, with all its parts."""
-    from dataclasses import make_dataclass
-    from typing import get_type_hints
-
-    made: dict[str, type] = {}
-    for part in PARTS:
-        hints = get_type_hints(part, localns=made)
-        fields = [(name, hints[name], *_default(part, name)) for name in vars(part)["__match_args__"]]
-        config = {"__pydantic_config__": {"alias_generator": key}} if part is Row else {}
-        space = {"__doc__": part.__doc__, "__module__": __name__, **config}
-        made[part.__name__] = make_dataclass(part.__name__, fields, kw_only=True, namespace=space)
-    return made["Report"]
-
-
-def _default(part: type, name: str) -> tuple[Any, ...]:
-    """The third element of a field's declaration, where it has a default."""
-    from dataclasses import field
-
-    defaults = vars(part)["_defaults"]
-    if name not in defaults:
-        return ()
-    default = defaults[name]
-    return (field(default_factory=default.make) if isinstance(default, Fresh) else field(default=default),)

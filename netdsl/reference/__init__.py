@@ -2,8 +2,8 @@
 
 `docs/operations.md` comes from the registry of operations, the declarations of recipes and the standard library,
 `docs/errors.md` from the tests that show texts and messages, `docs/zoo.md` from the texts in `specs`, their reports,
-what others count and what `make zoo` keeps in `docs/zoo`, `docs/report.schema.json` from the report's classes, and the
-pictures in `docs/drawing` from the specs.
+what others count and what `make zoo` keeps in `docs/zoo`, `docs/report.schema.json` from the classes of reports, and
+the pictures in `docs/drawing` from the specs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["errors_page", "operations_page", "pages", "write", "zoo_page"]
 
 def pages(docs: Path) -> dict[str, str]:
     """The text of every generated page by its name in `docs`, a folder beside `tests`."""
-    from netdsl.analysis.report import report_schema
+    from netdsl.reports.schema import report_schema
 
     return {
         "operations.md": operations_page(),

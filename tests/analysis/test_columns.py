@@ -35,7 +35,7 @@ class Further:
         heading="weights", share="weights %", says="{{}} numbers of any kind", aliases=("weights",),
     )
 
-from netdsl.analysis.report import report_schema
+from netdsl.reports.schema import report_schema
 from netdsl.analyzer import analyze
 from netdsl.program import check_text, load_text
 from netdsl.reports import render

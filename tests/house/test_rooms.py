@@ -87,6 +87,7 @@ ROOMS: dict[str, set[str]] = {
         "codegen",
         "program",
         "drawing",
+        "reports",
     },
     "zoo": {"base", "ops", "text", "graph", "recipe", "program", "weights", "runtime", "reference"},
     "": {
@@ -157,7 +158,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "onnx": ("codegen/onnx/", "runtime/"),
     "onnxruntime": ("runtime/",),
     "numpy": ("base/arrays.py", "codegen/onnx/", "weights/", "runtime/", "zoo/", *MEASURING, "cli/predict.py"),
-    "pydantic": ("analysis/report.py",),
+    "pydantic": ("reports/schema.py",),
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
     "lark": ("text/tables.py",),
