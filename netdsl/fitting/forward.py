@@ -167,6 +167,9 @@ class ForwardPass:
         entry, tape.first = tape.first, outer or tape.first
         if entry is not None and tape.records:  # the last one that goes back
             entry.saved.append(tape.bytes((max(saved[0], 0), max(saved[1], 0))))
+            for made_of in stacked.values():
+                if made_of.made is not None:
+                    made_of.made.until = entry
         return [stacked[o.value] for o in op.body.outputs]
 
     def start(self, state: Value) -> Tensor:

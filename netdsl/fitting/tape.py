@@ -66,7 +66,7 @@ class Edge(NamedTuple):
 class Recorded:
     """One call that autograd has recorded."""
 
-    __slots__ = ("again", "edges", "macs", "number", "path", "saved", "times", "work")
+    __slots__ = ("again", "edges", "macs", "number", "path", "saved", "times", "until", "work")
 
     def __init__(self, number: int, path: str, scale: int) -> None:
         self.number = number
@@ -76,6 +76,8 @@ class Recorded:
         self.saved: list[TensorStorage] = []
         self.again: RunAgain | None = None
         """What runs it a second time, of which nothing was kept the first time."""
+        self.until: Recorded | None = None
+        """The call up to whose gradient the one that comes here is there, for the steps of a loop read parts of it."""
         self.work = NOTHING
         """Bytes that its gradient takes beside what comes out of it."""
         self.macs = NOTHING
@@ -275,6 +277,8 @@ class BackwardPass:
         if entry.macs != NOTHING:
             self.tape.traffic.multiply("backward", entry.path, entry.macs)
         del work
+        if entry.until is not None:
+            entry.until.saved += [grad.storage for grad in coming if grad.storage is not None]
         edges, often, entry.edges, entry.saved = entry.edges, entry.times > 1, [], []
         del entry, coming
         for place, edge in enumerate(edges):
@@ -323,8 +327,9 @@ class BackwardPass:
         elif edge.weight is not None and edge.weight not in self.grads:
             shared = self._waiting(grad) or grad.storage in self.held
             self.grads[edge.weight] = self.tape.new(edge.numbers, edge.width) if shared else grad
-            if often:  # the gradient of the next step comes beside the sum
-                self.tape.new(edge.numbers, edge.width)
+            if often:  # the gradient of the next step comes beside it, and then the sum of both
+                _both = self.tape.new(edge.numbers, edge.width), self.tape.new(edge.numbers, edge.width)
+                del _both
 
     def _put(self, entry: Recorded, place: int, grad: Tensor) -> None:
         """Hand a gradient to a call; two of them are added, into the memory of one that nothing else reads."""

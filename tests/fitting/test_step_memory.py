@@ -45,6 +45,14 @@ def test_a_step_takes_what_pytorch_allocates(spec: str, name: str, sizes: Sizes,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("name", ["CharRNN", "CharVanilla", "CharGRU", "CharLSTM"])
+def test_what_goes_step_by_step_takes_what_pytorch_allocates(name: str, precision: str) -> None:
+    """Gradients of all steps stand in one storage, and those of a weight are added up beside both of them."""
+    test_a_step_takes_what_pytorch_allocates("char_rnn", name, None, 4, precision)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_alexnet_takes_what_pytorch_allocates(precision: str) -> None:
     test_a_step_takes_what_pytorch_allocates("alexnet", "AlexNet", None, 2, precision)
 

@@ -32,11 +32,14 @@ def recurrent(use: OpUse[Rnn | Lstm | Gru]) -> Tensor:
 def _layer(use: OpUse[Op], op: Recurrence, x: Tensor, layer: int, steps: int) -> Tensor:
     t = use.tape
     suffixes = op.suffixes(layer)
-    weights = [w for n, w in use.weights.items() if n.endswith(suffixes)]
-    x, *low = t.low(x, *weights)
+    own = [name for name in use.weights if name.endswith(suffixes)]
+    x, *low = t.low(x, *(use.weights[name] for name in own))
     count = (0, steps * op.hidden * op.directions)
     kept = plus(*[_kept(use, op, layer, steps, x.width) for _ in suffixes])
-    return t.call(x, *low, count=count, width=x.width, saves=[x, *low], saves_result=True, extra=[kept])
+    whole = t.card or op.name == "lstm"  # else each step is a call of its own, and its result is what is kept
+    through = [weight.size for name, weight in zip(own, low, strict=True) if name.startswith("weight_hh")]
+    back = NOTHING if whole else times(plus(*through), 2)  # a step's gradient beside the sum, and then that of both
+    return t.call(x, *low, count=count, width=x.width, saves=[x, *low], saves_result=whole, extra=[kept], back=back)
 
 
 def _kept(use: OpUse[Op], op: Recurrence, layer: int, steps: int, width: int) -> Growing:
