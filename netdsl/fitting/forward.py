@@ -144,18 +144,22 @@ class ForwardPass:
         ledger.at(self.phase, inside.path)
         starts = [next(initial) if isinstance(s.initial, Value) else self.start(s.current) for s in op.states]
         step, entry = self.enter(op, sequences, starts)
+        states = dict(zip((s.following for s in op.states), (start.storage for start in starts), strict=True))
         del starts, sequences, given
         step.update({v: once[v] for v in parts.kept})
         outer, tape.first = tape.first, entry
         before, first, known = ledger.now, len(ledger.moments), set(tape.casts)
         tape.scale *= steps
+        noted, tape.saved = tape.saved, set()
         ends = list(dict.fromkeys([*(o.value for o in op.body.outputs), *(s.following for s in op.states)]))
         made = self.graph(parts.within(op), step, inside, ends)
         tape.scale //= steps
         del step
         ledger.at(self.phase, inside.path)
         listed = {v: made[v] for v in dict.fromkeys(o.value for o in op.body.outputs)}
-        del made
+        handed = [made[v] for v, start in states.items() if id(start) in tape.saved]  # the next step keeps it as well
+        tape.saved |= noted
+        del made, states
         before = plus(before, *(t.size for key, t in tape.casts.items() if key not in known))  # made once for all steps
         others = times(_less(ledger.now, before), steps - 1)
         ledger.lift(first, others)
@@ -163,7 +167,7 @@ class ForwardPass:
         stacked = {v: self.stack(t, steps) for v, t in listed.items()}
         del listed
         saved = times(_less(_less(ledger.now, before), plus(others, *(t.size for t in stacked.values()))), steps - 1)
-        del lump
+        del lump, handed
         entry, tape.first = tape.first, outer or tape.first
         if entry is not None and tape.records:  # the last one that goes back
             entry.saved.append(tape.bytes((max(saved[0], 0), max(saved[1], 0))))

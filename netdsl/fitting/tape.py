@@ -123,6 +123,8 @@ class GradTape:
         """How often what runs now runs: the steps of a loop."""
         self.first: Recorded | None = None
         """The first call that was recorded since this was last set."""
+        self.saved: set[int] = set()
+        """The identities of what calls keep, since this was last emptied."""
         self.phase = "forward"
         """What is counted goes to this pass."""
         self._number = 0
@@ -195,6 +197,7 @@ class GradTape:
         ]
         kept = [s.storage if isinstance(s, Tensor) else s for s in (*saved, *(results if saves_result else ()))]
         entry.saved = [s for s in kept if s is not None]
+        self.saved.update(map(id, entry.saved))
         entry.work = back
         for place, result in enumerate(results):
             if result.real:

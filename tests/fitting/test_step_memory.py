@@ -45,10 +45,14 @@ def test_a_step_takes_what_pytorch_allocates(spec: str, name: str, sizes: Sizes,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-@pytest.mark.parametrize("name", ["CharRNN", "CharVanilla", "CharGRU", "CharLSTM"])
-def test_what_goes_step_by_step_takes_what_pytorch_allocates(name: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [*(("char_rnn", name) for name in ("CharRNN", "CharVanilla", "CharGRU", "CharLSTM")), ("mamba", "MambaChars"),
+     ("t5", "T5Chars")],
+)  # fmt: skip
+def test_what_goes_step_by_step_takes_what_pytorch_allocates(spec: str, name: str, precision: str) -> None:
     """Gradients of all steps stand in one storage, and those of a weight are added up beside both of them."""
-    test_a_step_takes_what_pytorch_allocates("char_rnn", name, None, 4, precision)
+    test_a_step_takes_what_pytorch_allocates(spec, name, None, 4, precision)
 
 
 @pytest.mark.slow
