@@ -26,6 +26,7 @@ from netdsl.passes.recurrence import Taped
 from netdsl.passes.step import averaged
 from netdsl.passes.tape import Pen
 from netdsl.recipe import default_settings, steering_of
+from netdsl.text.diagnostics import NetError
 
 MOST_NAMED = 6
 """Rows that a sentence names."""
@@ -38,7 +39,7 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None) -> NetLesson:
     """How a net learns: the gradient of each row as a formula with its numbers, the last row first.
 
     It begins at the losses of the net's recipe; without one at the gradients of its outputs. Raises `NetError` for
-    sizes that the net cannot take.
+    what is wrong in the recipe and for sizes that the net cannot take.
     """
     numbers = sizes_of(net, sizes)
     recipe = _recipe(net)
@@ -49,10 +50,12 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None) -> NetLesson:
 
 
 def _recipe(net: Net) -> Recipe | None:
-    """The recipe in force, if it has a loss and nothing is wrong with it; of those with a name the first."""
-    if net.recipe is None and net.sections:
+    """The recipe in force, if it has a loss; of those with a name the first. `NetError` with what is wrong in it."""
+    if net.recipe is None and net.sections and not net.faults:
         net = net.by(next(iter(net.sections)))
-    return net.recipe if net.recipe is not None and net.recipe.losses and not net.faults else None
+    if net.faults:
+        raise NetError(list(net.faults))
+    return net.recipe if net.recipe is not None and net.recipe.losses else None
 
 
 def _from_losses(net: Net, recipe: Recipe, part: Part, sizes: SizesGiven) -> WayBack:
@@ -105,7 +108,7 @@ class TurnTeller:
         forward = self.forward_macs(self.worker, 1)
         return WayBack(
             part=part.name if part else "",
-            begins=_begins(part, begun, set(self.found.outputs), _faulty(self.net)),
+            begins=_begins(part, begun, set(self.found.outputs)),
             losses=losses,
             rows=rows,
             board=line_fit(self.worker, part),
@@ -278,17 +281,11 @@ def _arriving(lecture: Lecture, arrives: str) -> Lecture:
     return changed(lecture, arrives=arrives) if arrives else lecture
 
 
-def _faulty(net: Net) -> bool:
-    """Whether a recipe has mistakes, so that its losses are not followed."""
-    return bool(net.faults) or any(section.faults for section in net.sections.values())
-
-
-def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str], faulty: bool) -> str:
+def _begins(part: Part | None, outputs: tuple[str, ...], known: set[str]) -> str:
     if part is None:
         if not outputs:
             return "no output follows from anything learned"
-        why = "the recipe has mistakes" if faulty else "no recipe has a loss"
-        return f"{why}: it begins with {', '.join(f'∂J/∂{name}' for name in outputs)}, which is given"
+        return f"no recipe has a loss: it begins with {', '.join(f'∂J/∂{name}' for name in outputs)}, which is given"
     return f"J = {' + '.join(_term(term, known) for term in part.losses)}"
 
 

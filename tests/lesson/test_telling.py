@@ -24,7 +24,7 @@ from netdsl.reference.operations import example_node, operations
 
 RECIPE = """
 train Net {
-  data random(128)
+  data points(clouds, classes=3)
   loss (scores, label) -> cross_entropy
   optimizer sgd(lr=0.1)
 }
@@ -138,14 +138,30 @@ def test_detach_gives_nothing_back() -> None:
     assert row(turn, "b").notes == ("∂J/∂x = 0: nothing passes `detach`",)
 
 
-def test_a_recipe_with_mistakes_is_not_said_to_have_no_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "input x [4]\noutput scores: linear(4)"
-    file = tmp_path / "wrong.net"
-    file.write_text(f"net Net {{\n{rows}\n}}\n{RECIPE.replace('random', 'digitz')}")
-    assert run(["report", str(file), "--explain", "--backward"]) == 0
-    said = capsys.readouterr().out
-    assert "the recipe has mistakes: it begins with ∂J/∂scores, which is given" in said
-    assert "no recipe" not in said
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        ("points(clouds, classes=3)", "digitz", "unknown-data"),
+        ("cross_entropy", "cross_entropyy", "unknown-name"),
+        ("(scores, label)", "(scorse, label)", "unknown-name"),
+        ("sgd(lr=0.1)", "sgd(lr=0.1, nesterov=true)", "wrong-setting"),
+        ("train Net", "train small of Net", ""),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_said_at_its_place(right: str, wrong: str, code: str) -> None:
+    """And no lesson without its loss; one of a recipe with a name, too."""
+    text = f"net Net {{\ninput x [2]\noutput scores: linear(3)\n}}\n{RECIPE}"
+    for written in {text, text.replace("train Net", "train small of Net")}:
+        net = netdsl.load_text(written.replace(right, wrong))
+        if not code:
+            assert gradients(net).turns[0].begins == "J = cross_entropy(scores, label)"
+            continue
+        with pytest.raises(netdsl.NetError) as error:
+            gradients(net)
+        (found,) = error.value.diagnostics
+        assert found.code == code
+        span = found.labels[0].span
+        assert span.source.text[span.start : span.end] in wrong
 
 
 def test_what_has_no_gradient_stops_and_says_so() -> None:
