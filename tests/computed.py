@@ -119,7 +119,7 @@ def function(expr: a.Applied, arguments: list[np.ndarray], at: Steps) -> np.ndar
         powers = np.exp(first - first.max(expr.axis, keepdims=True))
         return powers / powers.sum(expr.axis, keepdims=True)
     if expr.function == "onehot":
-        return np.moveaxis(np.eye(at.numbers["classes"])[first], -1, expr.axis)
+        return np.moveaxis(np.eye(expr.size)[first], -1, expr.axis)
     if expr.function == "causal":
         queries, keys = first.shape[-2:]
         return np.where(np.tril(np.ones((queries, keys)), keys - queries) > 0, first, -np.inf)

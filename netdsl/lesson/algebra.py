@@ -128,6 +128,8 @@ class Applied(Formula):
     function: str
     arguments: tuple[Formula, ...]
     axis: int | None = None
+    size: int | None = None
+    """How many classes there are, of one that numbers them."""
 
 
 @record
@@ -143,11 +145,15 @@ class SumOver(Formula):
 
 @record
 class Indicator(Formula):
-    """1 where a comparison holds, else 0: `[x > 0]`."""
+    """1 where a comparison holds, else 0: `[x > 0]`.
+
+    With axes `first` only at the first place along them where it does; of elements at the first of each window.
+    """
 
     left: Formula
     relation: str
     right: Formula
+    first: tuple[int, ...] = ()
 
 
 @record
@@ -218,7 +224,7 @@ class IndexSum(Formula):
     """For each place of the result the sum of a term over all letters that the place does not fix.
 
     `ranges` has how many values each letter takes, None for the batch. Where `at` are no plain letters the term is
-    added at that place.
+    added at that place. With `largest` it is the largest term.
     """
 
     at: tuple[IndexPlace, ...]
@@ -226,6 +232,7 @@ class IndexSum(Formula):
     ranges: tuple[tuple[str, int | None], ...]
     shape: tuple[int | None, ...]
     """Of the result; None for the batch."""
+    largest: bool = False
 
 
 ONE = Numeral(1)
@@ -257,5 +264,5 @@ def letters_of(rank: int, batched: bool = True) -> str:
     return f"n{own}" if batched else own
 
 
-def called(function: str, *arguments: Formula, axis: int | None = None) -> Formula:
-    return Applied(function, arguments, axis)
+def called(function: str, *arguments: Formula, axis: int | None = None, size: int | None = None) -> Formula:
+    return Applied(function, arguments, axis, size)

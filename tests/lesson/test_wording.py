@@ -13,6 +13,9 @@ from computed import Steps, computed
 from one_layer import Layer, layers_of
 
 from netdsl.lesson.algebra import Formula, IndexSum, Numeral
+from netdsl.lesson.numbers.arrays import Numbers
+from netdsl.lesson.numbers.computing import Letters
+from netdsl.lesson.numbers.computing import computed as reckoned
 from netdsl.lesson.wording import TABLE, Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import REGISTRY, Op
@@ -22,6 +25,9 @@ from netdsl.ops.recurrent import Recurrence
 
 MOST = 8_000
 """Elements that are multiplied one by one."""
+SMALL = 600
+"""Numbers of what is reckoned without numpy, too."""
+Definitions = tuple[tuple[str, Formula | str], ...]
 
 
 def letters(op: Op) -> dict[str, str]:
@@ -40,8 +46,11 @@ def formulas(found: Worded) -> list[Formula]:
 
 
 def effort(found: Worded) -> int:
-    sizes = [[size or 3 for _, size in e.ranges] for e in formulas(found) if isinstance(e, IndexSum)]
-    return max((int(np.prod(s)) for s in sizes), default=0)
+    return max(map(effort_of, formulas(found)))
+
+
+def effort_of(formula: Formula) -> int:
+    return int(np.prod([size or 3 for _, size in formula.ranges])) if isinstance(formula, IndexSum) else 0
 
 
 def board_of(layer: Layer) -> Board:
@@ -87,7 +96,7 @@ def at_once(layer: Layer) -> None:
     numbers: dict[str, Any] = {name: read[int(x[1:])].numpy() for x, name in letters(op).items()}
     numbers |= {weight_letter(op, name): value for name, value in numbers.items()}
     numbers |= {weight_letter(op, k): w.numpy() for k, w in layer.weights.items()}
-    numbers |= {"y": y, "∂J/∂y": dy, "N": layer.batch, "classes": layer.sizes and classes(op, layer)}
+    numbers |= {"y": y, "∂J/∂y": dy, "N": layer.batch}
     if made:
         numbers["m"] = np.where(layer.inputs[0].numpy() == 0, 0, made[0].numpy() / layer.inputs[0].numpy())
     if isinstance(op, Maxpool | GlobalMaxpool):  # the first of those that are equal
@@ -100,19 +109,28 @@ def at_once(layer: Layer) -> None:
             numbers[name] = computed(formula, numbers)
     if not isinstance(op, Maxpool | Avgpool) and op.name not in ("global_maxpool",) and not case_of_words(found):
         near(computed(found.y, numbers), y, f"y of {layer.case}")
+        plainly(found.reckoned or found.y, numbers, found.where, y)
+    elif found.reckoned is not None:
+        plainly(found.reckoned, numbers, found.where, y)
     wanted, _ = layer.gradients([torch.from_numpy(probe)], made)
     compare(layer, found, numbers, wanted)
+
+
+def plainly(formula: Formula, numbers: dict[str, Any], where: Definitions, wanted: np.ndarray) -> None:
+    """What a report reckons without numpy is the same."""
+    if sum(np.size(v) for v in numbers.values()) > SMALL or effort_of(formula) > SMALL:
+        return
+    given = {k: Numbers(np.shape(v), tuple(np.ravel(v).tolist())) for k, v in numbers.items()}
+    given = {k: v for k, v in given.items() if k not in dict(where) or k in ("m", "condition")}
+    own = {k: f for k, f in where if isinstance(f, Formula)}
+    got = reckoned(formula, Letters(given, int(numbers["N"]), own))
+    near(np.reshape(got.items, got.shape), wanted, "in plain Python")
 
 
 def case_of_words(found: Worded) -> bool:
     from netdsl.lesson.algebra import Applied
 
     return isinstance(found.y, Applied) and " " in found.y.function
-
-
-def classes(op: Op, layer: Layer) -> int:
-    known = getattr(op, "count", 0) or getattr(op, "classes", 0) or next(iter(next(op.operands()).shape), 1)
-    return Board(sizes=layer.sizes).size(known)
 
 
 def copies(layer: Layer) -> dict[str, torch.Tensor]:
@@ -131,6 +149,8 @@ def compare(layer: Layer, found: Worded, numbers: Any, wanted: dict[str, torch.T
             own = found.gradients.get(name, found.gradients.get(field))
             formula = own[int(place) - 1] if isinstance(own, tuple) else own
             got = np.zeros(1) if formula is None else computed(formula, numbers)
+            if formula is not None:
+                plainly(formula, numbers, found.where, got)
             near(got, wanted[x].numpy(), f"gradient of {name} of {layer.case}")
     for key, gradient in wanted.items():
         weight = key.removeprefix(f"{layer.node.name}.")
@@ -138,6 +158,7 @@ def compare(layer: Layer, found: Worded, numbers: Any, wanted: dict[str, torch.T
             formula = found.gradients[weight.partition("_l0")[0]]
             assert isinstance(formula, Formula)
             near(computed(formula, numbers), gradient.numpy(), f"gradient of {weight} of {layer.case}")
+            plainly(formula, numbers, found.where, computed(formula, numbers))
 
 
 def near(got: Any, wanted: Any, what: str) -> None:

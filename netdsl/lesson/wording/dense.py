@@ -29,7 +29,7 @@ def linear_with(op: LinearWith, board: Board) -> Worded | None:
 
 @says(Embedding)
 def embedding(op: Embedding, board: Board) -> Worded:
-    chosen = called("onehot", X, axis=-1)
+    chosen = called("onehot", X, axis=-1, size=op.count)
     what = "1 at the place of each number of x: each ∂J/∂y is added to the row of W that the number names"
     return Worded(chosen @ W, {"weight": Transposed(AsRows(chosen)) @ AsRows(board.dy)}, (("onehot(x)", what),))
 

@@ -139,7 +139,7 @@ def cross_entropy(op: CrossEntropy, board: Board) -> Worded | None:
     kind, axis = op.x.type, op.along + 1
     x, label = board.letter("x"), board.letter("label")
     counts, count, where = _counts(op, board)
-    target: Formula = called("onehot", label, axis=axis)
+    target: Formula = called("onehot", label, axis=axis, size=board.size(op.classes))
     if op.smoothing:
         target = times(Numeral(1 - op.smoothing), target) + Numeral(op.smoothing) / Numeral(board.size(op.classes))
     y = -summed(times(counts, T, called("log", P)), kind, tuple(range(kind.rank + 1))) / count
@@ -153,7 +153,7 @@ def nll(op: Nll, board: Board) -> Worded | None:
         return None
     kind = op.x.type
     counts, count, where = _counts(op, board)
-    target = called("onehot", board.letter("label"), axis=op.along + 1)
+    target = called("onehot", board.letter("label"), axis=op.along + 1, size=board.size(op.classes))
     y = -summed(times(counts, T, board.letter("x")), kind, tuple(range(kind.rank + 1))) / count
     return Worded(y, {"x": -(times(board.dy, counts, T) / count)}, (*where, ("q", target)))
 
@@ -166,7 +166,7 @@ def multi_margin(op: MultiMargin, board: Board) -> Worded:
     short = Numeral(op.margin) + x - own
     wrong = ONE - T
     where = (
-        ("q", called("onehot", board.letter("label"), axis=1)),
+        ("q", called("onehot", board.letter("label"), axis=1, size=board.size(op.x.shape[0]))),
         ("s", summed(T * x, kind, (1,), keep=True)),
         ("h", wrong * Indicator(short, ">", Numeral(0))),
     )

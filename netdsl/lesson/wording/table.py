@@ -47,6 +47,7 @@ class Worded:
     """What a row computes, and the gradients it gives by the name of its input or weight."""
 
     y: Formula
+    """As it is written; where that is words `reckoned` is how it is computed."""
     gradients: Mapping[str, Formula | tuple[Formula, ...]]
     """A tuple for an input of many values. One that is left out is zero."""
     where: tuple[tuple[str, Formula | str], ...] = ()
@@ -56,6 +57,7 @@ class Worded:
     forward: tuple[tuple[Letter, Formula], ...] = ()
     """Where it runs over steps what it computes at each, in order; `y` is then the last of them."""
     notes: tuple[str, ...] = ()
+    reckoned: Formula | None = None
 
 
 Wording = Callable[[Op, Board], Worded | None]

@@ -189,10 +189,19 @@ def maxpool(op: Maxpool, board: Board) -> Worded | None:
     if op.indices:
         return None
     seen = ElementAt(X, (letter("n"), letter("k"), *_spots(op)))
-    won = Indicator(seen, "=", _arriving(op, Y))
+    won = Indicator(seen, "=", _arriving(op, Y), first=(2,))
     size = "×".join(map(str, op.kernels))
     y = called(f"max of each {size} window", X)
-    return Worded(y, {"x": _pooled(op, board, _arriving(op, board.dy) * won)}, FIRST)
+    given = _pooled(op, board, _arriving(op, board.dy) * won)
+    return Worded(y, {"x": given}, FIRST, reckoned=_of_windows(op, board, seen, largest=True))
+
+
+def _of_windows(op: Maxpool | Avgpool, board: Board, term: Formula, largest: bool = False) -> Formula:
+    """What comes of the terms of each window."""
+    channels, *windows = map(board.size, op.pooled().shape)
+    ij = _last(POSITIONS, len(op.kernels))
+    ranges = (("n", None), ("k", channels), *_along(ij, tuple(windows)), *_taps(op))
+    return IndexSum((letter("n"), letter("k"), *_plain(ij)), term, ranges, (None, channels, *windows), largest)
 
 
 @says(Avgpool)
@@ -200,8 +209,10 @@ def avgpool(op: Avgpool, board: Board) -> Worded | None:
     if op.ceil or not op.count_padding:
         return None
     y = called(f"mean of each {'×'.join(map(str, op.kernels))} window", X)
-    share = _arriving(op, board.dy) / Numeral(prod(op.kernels))
-    return Worded(y, {"x": _pooled(op, board, share)})
+    count = Numeral(prod(op.kernels))
+    seen = ElementAt(X, (letter("n"), letter("k"), *_spots(op)))
+    given = _pooled(op, board, _arriving(op, board.dy) / count)
+    return Worded(y, {"x": given}, reckoned=_of_windows(op, board, seen / count))
 
 
 @says(GlobalAvgpool)
@@ -215,9 +226,18 @@ def global_avgpool(op: GlobalAvgpool, board: Board) -> Worded:
 @says(GlobalMaxpool)
 def global_maxpool(op: GlobalMaxpool, board: Board) -> Worded:
     axes = tuple(range(2, op.x.type.rank + 1))
-    won = Indicator(X, "=", Y if op.keep else Everywhere(Y, axes))
+    won = Indicator(X, "=", Y if op.keep else Everywhere(Y, axes), first=axes)
     y = called("max of each channel", X)
-    return Worded(y, {"x": times(_spread(board.dy, axes, op.keep), won)}, FIRST)
+    return Worded(y, {"x": times(_spread(board.dy, axes, op.keep), won)}, FIRST, reckoned=_largest(op, board))
+
+
+def _largest(op: GlobalMaxpool, board: Board) -> Formula:
+    channels, *sizes = board.shape(op.x)
+    spots = _plain(POSITIONS[-len(sizes) :])
+    at = (letter("n"), letter("k"), *(IndexPlace(()) for _ in spots if op.keep))
+    ranges = (("n", None), ("k", channels), *zip(POSITIONS[-len(sizes) :], sizes, strict=True))
+    term = ElementAt(X, (letter("n"), letter("k"), *spots))
+    return IndexSum(at, term, ranges, (None, channels, *(1 for _ in spots if op.keep)), largest=True)
 
 
 def _spread(term: Formula, axes: tuple[int, ...], kept: bool) -> Formula:
