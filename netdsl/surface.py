@@ -56,7 +56,7 @@ def report(
     """The layer-wise report of a net as a text: `table`, `json`, `csv`, `markdown` or `html`, a page for browsers.
 
     `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table. With `backward` it is the lesson:
-    how the net learns, row by row from the loss back. `conventions` are
+    how the net learns, row by row from the loss back; `at` gives it numbers as `gradients` takes. `conventions` are
     columns as other tools count: `thop`, `torchinfo` …
     """
     if format == "html":
@@ -66,10 +66,11 @@ def report(
     from netdsl.analyzer import analyze
     from netdsl.reports import render
 
-    if options.pop("backward", False):
+    at = options.pop("at", None)
+    if options.pop("backward", False) or at is not None:
         from netdsl.lesson.reporting import taught
 
-        return render(taught(net, sizes=sizes, batch=batch), format, **options)
+        return render(taught(net, sizes=sizes, batch=batch, at=at), format, **options)
     found = analyze(net, sizes=sizes, batch=batch)
     if conventions:
         from netdsl.base.record import changed

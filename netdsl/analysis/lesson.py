@@ -24,6 +24,10 @@ class Gradient:
     """The sizes of what a product multiplies: `[10, N] · [N, 84]`."""
     macs: int = 0
     """Multiply-accumulates of a batch of one; 0 where the row tells only those of all its gradients together."""
+    numbers: str = ""
+    """With numbers for all letters: `2/1 · (2 − 5) = −6`."""
+    values: tuple[float, ...] = ()
+    """What it comes to then, row by row."""
 
 
 @keyed
@@ -49,6 +53,10 @@ class Lecture:
     notes: tuple[str, ...] = ()
     picture: tuple[str, ...] = ()
     """Lines that belong together: a convolution as a matrix."""
+    numbers: tuple[str, ...] = ()
+    """With numbers for all letters what it computes, and what arrives."""
+    values: tuple[float, ...] = ()
+    """What it computes then, row by row."""
 
 
 @keyed
@@ -60,6 +68,19 @@ class UpdateRule:
     lines: tuple[str, ...]
     where: tuple[str, ...] = ()
     source: str = ""
+
+
+@keyed
+class WeightMove:
+    """How the first update moves a weight, with its numbers row by row."""
+
+    name: str
+    shape: ShapeText
+    before: tuple[float, ...]
+    gradient: tuple[float, ...]
+    after: tuple[float, ...]
+    lines: tuple[str, ...]
+    """The optimizer's rule with the numbers in it."""
 
 
 @keyed
@@ -81,6 +102,12 @@ class WayBack:
     left: tuple[str, ...] = ()
     """What has no gradient, and why."""
     update: UpdateRule | None = None
+    moves: tuple[WeightMove, ...] = ()
+    """With numbers for all letters, the last row first."""
+    given: tuple[str, ...] = ()
+    """The numbers that it is told with: `x = 2`."""
+    samples: int | None = None
+    """How many samples these are of."""
     forward_macs: int = 0
     """Of a batch of one, of all that is run in training, losses included."""
     backward_macs: int = 0
@@ -95,5 +122,5 @@ class NetLesson:
     turns: tuple[WayBack, ...] = ()
 
 
-PARTS: tuple[type, ...] = (Gradient, Lecture, UpdateRule, WayBack, NetLesson)
+PARTS: tuple[type, ...] = (Gradient, Lecture, UpdateRule, WeightMove, WayBack, NetLesson)
 """Each after the parts that it holds."""

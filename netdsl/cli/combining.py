@@ -29,6 +29,7 @@ OPTIONS = {
     "precision": ReportOption("--precision", ROWS, "F"),
     "optimizer": ReportOption("--optimizer", DOCUMENTS, "F"),
     "checkpoint": ReportOption("--checkpoint", ROWS, "F"),
+    "at": ReportOption("--at", DOCUMENTS, "B"),
     "backward": ReportOption("--backward", DOCUMENTS, "B"),
     "explain": ReportOption("--explain", DOCUMENTS, "PB"),
     "formulas": ReportOption("--formulas", DOCUMENTS, "PB"),
@@ -58,6 +59,8 @@ def refuse_strays(given: Namespace) -> None:
     alone = next((name for name in ("optimizer", "checkpoint") if name in asked), None)
     if alone is not None and not given.training:
         given.parser.error(f"--{alone} is about training: say --training, too")
+    if "at" in asked and not given.backward:
+        given.parser.error("--at is about how a net learns: say --backward, too")
 
 
 def _said(value: object) -> bool:

@@ -1,13 +1,20 @@
-"""`netdsl report FILE --explain --backward`: the option and what it needs."""
+"""`netdsl report FILE --explain --backward`: the options and what they need."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
+
+LONGEST = 20_000
+"""Letters of numbers."""
+SHOWN = 40
+"""Letters of one that a message shows."""
 
 
 def add_lesson(parser: ArgumentParser) -> None:
@@ -16,10 +23,72 @@ def add_lesson(parser: ArgumentParser) -> None:
         help="explain how the net learns: the gradient of each row as a formula, the last row first, and the update of "
         "the weights (implies --explain; as table, json or markdown)",
     )  # fmt: skip
+    parser.add_argument(
+        "--at", metavar="x=2,y=5", type=numbers, action="append",
+        help="with --backward of a small net: numbers for each input, label and weight by name, lists as x=[1,2]; may "
+        "be repeated",
+    )  # fmt: skip
+
+
+def numbers(text: str) -> dict[str, object]:
+    """`x=2,W=[[1,2],[3,4]]` as numbers and lists of them by name."""
+    if len(text) > LONGEST:
+        raise ArgumentTypeError(f"a text of {len(text):,} letters is longer than a board: {LONGEST:,} are the most")
+    found: dict[str, object] = {}
+    for part in _parts(text):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name or not value:
+            raise ArgumentTypeError(f"`{part[:SHOWN]}` names nothing: write name=number or name=[1,2], as in x=2,y=5")
+        if name in found:
+            raise ArgumentTypeError(f"`{name[:SHOWN]}` is given twice")
+        found[name] = _value(value)
+    return found
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What commas part that stand in no bracket."""
+    depth, part = 0, ""
+    for letter in text:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            yield part
+            part = ""
+        else:
+            part += letter
+    yield from (part,) if part.strip() else ()
+
+
+def _value(text: str) -> object:
+    if not text.startswith("["):
+        return _number(text)
+    try:
+        return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number)
+    except (ValueError, RecursionError):
+        raise ArgumentTypeError(f"`{text[:SHOWN]}` is no list of numbers: write [1,2] or [[1,2],[3,4]]") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"`{text[:SHOWN]}` is no number: write 2, 0.5 or 1e-3, a list as [1,2]") from None
+
+
+def numbers_of(given: Namespace) -> dict[str, object] | None:
+    """Those of all `--at` together; None where nothing is given."""
+    if not given.at:
+        return None
+    found: dict[str, object] = {}
+    for each in given.at:
+        twice = next((name for name in each if name in found), None)
+        if twice is not None:
+            given.parser.error(f"--at: `{twice[:SHOWN]}` is given twice")
+        found |= each
+    return found
 
 
 def taught_report(net: Net, given: Namespace) -> Report:
     """The report with the lesson."""
     from netdsl.lesson.reporting import taught
 
-    return taught(net, sizes=given.size, batch=given.batch)
+    return taught(net, sizes=given.size, batch=given.batch, at=numbers_of(given))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from netdsl.analysis.counts import items_at
 from netdsl.analysis.lesson import Gradient, Lecture, ShapeText
 from netdsl.analysis.products import gradient_macs
-from netdsl.base.record import anew, entity, record
+from netdsl.base.record import anew, changed, entity, record
 from netdsl.dims import Extent, at
 from netdsl.dims.tensors import DType, Value, WeightValue
 from netdsl.graph import Node
 from netdsl.lesson.algebra import DY, Formula, Letter, Numeral
 from netdsl.lesson.extents import SizesGiven, extents, factors
 from netdsl.lesson.matrices import picture
+from netdsl.lesson.numbers.rows import RowNumbers, row_numbers
+from netdsl.lesson.numbers.working import Figures
 from netdsl.lesson.plainly import FormulaReader
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.lesson.wording import Board, Worded, worded
@@ -50,6 +52,10 @@ class RowTeller:
     names: Mapping[Value, Formula] = anew(factory=dict)
     steps: int = 1
     """How often it runs."""
+    figures: Figures | None = None
+    """The numbers of the net where somebody gives some."""
+    result: str = "y"
+    """The letter of what it computes: J of a loss."""
 
     @property
     def op(self) -> Op:
@@ -64,9 +70,14 @@ class RowTeller:
         formulas, where = self.formulas(asked, letters, found)
         shapes = self.shapes(letters)
         total = self.total()
-        gives, macs = [], self.macs(asked, total)
+        gives, macs, numbers = [], self.macs(asked, total), RowNumbers()
         for each, formula, cost in zip(asked, formulas, macs, strict=True):
             gives.append(self.gradient(each, formula, shapes, cost, origins))
+        if self.figures is not None:
+            pairs = [(each.of, formula) for each, formula in zip(asked, formulas, strict=True)]
+            numbers = row_numbers(self.figures, self.moment, letters, pairs, found, self.result)
+            texts = zip(gives, numbers.gives, strict=True)
+            gives = [changed(each, numbers=own.text, values=own.values) for each, own in texts]
         return Lecture(
             path=path,
             layer=layer,
@@ -77,6 +88,8 @@ class RowTeller:
             gives=tuple(gives),
             macs=total,
             picture=self.picture(),
+            numbers=numbers.lines,
+            values=numbers.values,
             notes=(*(found.notes if found else ()), *self.notes(asked, origins)),
         )
 

@@ -14,12 +14,18 @@ from netdsl.lesson.extents import bracketed
 from netdsl.lesson.telling import gradients
 
 
-def taught(net: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> Report:
+def taught(
+    net: Net,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    batch: int = 1,
+    at: Mapping[str, object] | None = None,
+) -> Report:
     """The report of a net as it is trained, with the arithmetic of each row, forward and back, and the lesson.
 
-    Raises `NetError` for sizes that the net cannot take.
+    Raises what `gradients` does, which says what `at` is.
     """
-    lesson = gradients(net, sizes=sizes)
+    lesson = gradients(net, sizes=sizes, at=at)
     training = training_graph(net) is not net or any(output.aux for output in net.outputs)
     report = analyze(net, sizes=sizes, batch=batch, training=training, explained=True)
     lines = _lines(lesson)

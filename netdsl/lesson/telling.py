@@ -8,6 +8,7 @@ from netdsl.analysis.lesson import Lecture, NetLesson, WayBack
 from netdsl.analysis.settings import layer_text
 from netdsl.analyzer import sizes_of
 from netdsl.base.collector import collector_paused
+from netdsl.base.errors import RunError
 from netdsl.base.record import changed, entity
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
@@ -16,7 +17,9 @@ from netdsl.graph.phases import training_graph
 from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.extents import SizesGiven, extents
 from netdsl.lesson.lectures import RowTeller, counted
-from netdsl.lesson.lines import line_fit
+from netdsl.lesson.lines import LineFit, line_fit
+from netdsl.lesson.numbers.rows import line_numbers, moves
+from netdsl.lesson.numbers.trying import Trial, tried
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.ops.base import Op
@@ -35,18 +38,29 @@ LATE = 10**9
 
 
 @collector_paused()
-def gradients(net: Net, *, sizes: Mapping[str, int] | None = None) -> NetLesson:
+def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[str, object] | None = None) -> NetLesson:
     """How a net learns: the gradient of each row as a formula with its numbers, the last row first.
 
     It begins at the losses of the net's recipe; without one at the gradients of its outputs. Raises `NetError` for
     what is wrong in the recipe and for sizes that the net cannot take.
+
+    With `at` every formula has its numbers put in, and `values` what they come to: a number, or lists of them, for each
+    input, label and weight by name, `{"x": 2, "y.weight": 1}`; a list of samples where there are several. It is for
+    small nets. Raises `RunError` for names that there are not, for what is missing or has another shape, and for a net
+    that is too large or has a row that runs step by step.
     """
     numbers = sizes_of(net, sizes)
     recipe = _recipe(net)
     if recipe is None:
-        return NetLesson(turns=(_from_outputs(net, numbers),))
-    turns = tuple(_from_losses(net, recipe, part, numbers) for part in recipe.turns if part.losses)
-    return NetLesson(batch=recipe.settings.get("batch", default_settings()["batch"]), turns=turns)
+        turns: tuple[WayBack, ...] = (_from_outputs(net, numbers, at),)
+    else:
+        parts = [part for part in recipe.turns if part.losses]
+        if at is not None and len(parts) > 1:
+            names = ", ".join(f"`{part.name}`" for part in parts)
+            raise RunError(f"--at is for recipes of one part, and this one has {names}: leave --at out")
+        turns = tuple(_from_losses(net, recipe, part, numbers, at) for part in parts)
+    batch = recipe.settings.get("batch", default_settings()["batch"]) if recipe is not None else None
+    return NetLesson(batch=batch, turns=turns)
 
 
 def _recipe(net: Net) -> Recipe | None:
@@ -58,18 +72,22 @@ def _recipe(net: Net) -> Recipe | None:
     return net.recipe if net.recipe is not None and net.recipe.losses else None
 
 
-def _from_losses(net: Net, recipe: Recipe, part: Part, sizes: SizesGiven) -> WayBack:
+def _from_losses(
+    net: Net, recipe: Recipe, part: Part, sizes: SizesGiven, given: Mapping[str, object] | None
+) -> WayBack:
     steering = steering_of({**default_settings(), **recipe.settings})
     still = steering.still((key for key, _ in net.weights()), LATE)
     found = started(net, part.moves, still, Watching)
     found.forward([averaged(term) for term in part.losses])
     found.backward()
     names = {o: Letter(name) for name, o in {**found.fields, **found.outputs}.items()}
-    teller = TurnTeller(net, found, sizes, names, part.name)
-    return teller.turn(part)
+    assert isinstance(found.worker, Watching)
+    line = line_fit(found.worker, part)
+    trial = None if given is None else tried(found, sizes, given, {}, line)
+    return TurnTeller(net, found, sizes, names, part.name, trial, line).turn(part)
 
 
-def _from_outputs(net: Net, sizes: SizesGiven) -> WayBack:
+def _from_outputs(net: Net, sizes: SizesGiven, given: Mapping[str, object] | None) -> WayBack:
     """Without a loss: what arrives at the outputs is given."""
     found = started(net, kind=Watching)
     values: dict[Value, Value] = {v: v for v in found.net.inputs}
@@ -81,7 +99,8 @@ def _from_outputs(net: Net, sizes: SizesGiven) -> WayBack:
         pen = Pen(found.writer, found.worker.entries[0].pen.op, "loss", "", found.worker.entries[0].pen.span)
         starts = [(o, Value(f"∂J/∂{name}", o.type)) for name, o in real.items()]
         found.worker.propagated(starts, pen)
-    return TurnTeller(net, found, sizes, {}).turn(None, tuple(real))
+    trial = None if given is None else tried(found, sizes, given, real, None)
+    return TurnTeller(net, found, sizes, {}, trial=trial).turn(None, tuple(real))
 
 
 @entity
@@ -94,6 +113,9 @@ class TurnTeller:
     names: Mapping[Value, Formula]
     part: str = ""
     """The name of the recipe's part."""
+    trial: Trial | None = None
+    """The net at numbers that somebody gives."""
+    line: LineFit | None = None
 
     @property
     def worker(self) -> Watching:
@@ -105,16 +127,20 @@ class TurnTeller:
         told = list(self.moments(self.worker, "", origins, 1))
         losses = _alone(tuple(lecture for moment, lecture in told if self.of_loss(moment)))
         rows = tuple(lecture for moment, lecture in told if not self.of_loss(moment))
-        forward = self.forward_macs(self.worker, 1)
+        forward, trial = self.forward_macs(self.worker, 1), self.trial
+        board = self.line.lines() if self.line else ()
         return WayBack(
             part=part.name if part else "",
             begins=_begins(part, begun, set(self.found.outputs)),
             losses=losses,
             rows=rows,
-            board=line_fit(self.worker, part),
+            board=board if self.line is None or trial is None else line_numbers(self.line, trial.figures, board),
             shared=tuple(self.shared()),
             left=tuple(self.left()),
             update=update_rule(part) if part else None,
+            moves=tuple(moves(trial.figures, self.net, part, trial.places)) if trial and part else (),
+            given=trial.texts() if trial else (),
+            samples=trial.figures.batch if trial else None,
             forward_macs=forward,
             backward_macs=sum(lecture.macs for _, lecture in told),
         )
@@ -164,7 +190,8 @@ class TurnTeller:
             return None
         names = self.names if self.of_loss(moment) else {}
         layer = layer_text(entry.node, self.net.written)
-        return RowTeller(worker, moment, self.sizes, names, steps).tell(path, layer, origins)
+        figures, result = self.trial.figures if self.trial else None, "J" if self.of_loss(moment) else "y"
+        return RowTeller(worker, moment, self.sizes, names, steps, figures, result).tell(path, layer, origins)
 
     def recurrent(self, moment: Moment, path: str, node: Node) -> Lecture:
         """The block around what runs step by step."""

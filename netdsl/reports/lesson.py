@@ -51,6 +51,7 @@ class LessonFolding:
 
     def __init__(self, report: Report, turn: WayBack, depth: int | None, expand: bool) -> None:
         self.lectures = {lecture.path: lecture for lecture in turn.rows}
+        expand = expand or turn.samples is not None  # equal blocks have numbers of their own
         self.branches = grow(report.rows) if expand else collapse(grow(report.rows))
         self.depth = depth
         self.met: dict[object, str] | None = None if expand or len(turn.rows) <= SHORT else {}
@@ -101,6 +102,13 @@ def _said(lecture: Lecture) -> tuple[object, ...]:
 def letters(lesson: NetLesson) -> str:
     """What the letters of all formulas stand for."""
     return LETTERS.format(f" ({lesson.batch:,} in the recipe)" if lesson.batch else "")
+
+
+def with_numbers(turn: WayBack) -> str:
+    """The numbers that a turn is told with."""
+    if turn.samples is None:
+        return ""
+    return f"at {', '.join(turn.given)}, so N = {turn.samples}; numbers are shown to 5 digits"
 
 
 def left_side(gradient: Gradient) -> str:
@@ -185,6 +193,7 @@ class LessonPage:
 
     def turn(self, turn: WayBack) -> Iterator[str]:
         yield from self.heading(f"part {turn.part}: {turn.begins}" if turn.part else turn.begins)
+        yield from wrap(with_numbers(turn), self.width) if turn.samples else ()
         losses = [ShownRow(x, x.path.partition(".")[2], x.layer, 0) for x in turn.losses]
         for shown in losses:
             yield from self.row(shown, "J" if alone(shown.lecture) else "y", widths(losses))
@@ -201,6 +210,9 @@ class LessonPage:
             yield from self.block(turn.update.lines, 0)
             for text in (*turn.update.where, turn.update.source):
                 yield from (self.paint(line, DIM) for line in wrap(text, self.width))
+        if turn.moves:
+            yield from self.heading("the first update, the last row first")
+            yield from self.block([line for move in turn.moves for line in move.lines], 0)
         yield from self.footer(turn)
 
     def heading(self, text: str) -> Iterator[str]:
@@ -261,6 +273,7 @@ class LessonPage:
         where = [text for text in lecture.where if text not in sources]
         yield from self.definitions(where, inside)
         yield from self.block(lecture.steps, inside)
+        yield from self.block(lecture.numbers, inside)
         margin = max((len(left_side(g)) for g in joined(lecture.gives)), default=0)
         for gradient in joined(lecture.gives):
             yield from self.gradient(gradient, inside, margin)
@@ -295,6 +308,8 @@ class LessonPage:
             yield line
             if last and macs and gap < 2:
                 yield " " * max(self.width - len(macs), 0) + self.paint(macs, DIM)
+        for index, text in enumerate(wrap_formula(gradient.numbers, room) if gradient.numbers else ()):
+            yield " " * (len(left) - 2) + ("  " if index else "= ") + text
 
     def picture(self, texts: Sequence[str], inside: int) -> Iterator[str]:
         """A sentence with lines below it that belong together; where they are too wide only how wide they are."""

@@ -20,6 +20,7 @@ from netdsl.reports.lesson import (
     letters,
     right_side,
     together,
+    with_numbers,
 )
 from netdsl.reports.markdown import code, escape
 from netdsl.reports.text import conditions, ports, title
@@ -40,6 +41,8 @@ def as_markdown(report: Report, *, depth: int | None = None, expand: bool = Fals
 def _turn(report: Report, turn: WayBack, depth: int | None, expand: bool) -> Iterator[str]:
     yield f"### {escape(f'Part {turn.part}: ' if turn.part else '')}{escape(turn.begins)}"
     yield ""
+    if turn.samples:
+        yield from (escape(with_numbers(turn)), "")
     for lecture in turn.losses:
         yield from _row(ShownRow(lecture, lecture.path, lecture.layer, 0), "J" if alone(lecture) else "y")
     if turn.board:
@@ -51,6 +54,9 @@ def _turn(report: Report, turn: WayBack, depth: int | None, expand: bool) -> Ite
         yield from ("", f"Then each weight w follows, {code(turn.update.optimizer)}:", "")
         yield from (f"- {_formula(text)}" for text in turn.update.lines)
         yield from (f"- {escape(text)}" for text in (*turn.update.where, turn.update.source) if text)
+    if turn.moves:
+        yield from ("", "The first update, the last row first:", "")
+        yield from (f"- {_formula(line)}" for move in turn.moves for line in move.lines)
     found = list(facts(turn))
     yield from ("",) if found else ()
     for heading, sentence in found:
@@ -80,7 +86,9 @@ def _alike(shown: ShownRow, lecture: Lecture) -> str:
 
 def _said(lecture: Lecture) -> list[str]:
     out = [f"∂J/∂y from {_prose(lecture.arrives)}"] if lecture.arrives and lecture.arrives != "the loss" else []
-    out += [_prose(text) if "`" in text else _formula(text) for text in (*lecture.where, *lecture.steps)]
+    out += [
+        _prose(text) if "`" in text else _formula(text) for text in (*lecture.where, *lecture.steps, *lecture.numbers)
+    ]
     out += [_gradient(gradient) for gradient in joined(lecture.gives)]
     out += [escape(together(lecture))] if together(lecture) else []
     out += [_prose(note) for note in lecture.notes]
@@ -89,7 +97,8 @@ def _said(lecture: Lecture) -> list[str]:
 
 def _gradient(gradient: Gradient) -> str:
     macs = cost(gradient)
-    return _formula(f"{left_side(gradient)} = {right_side(gradient)}") + (f" ({macs})" if macs else "")
+    text = _formula(f"{left_side(gradient)} = {right_side(gradient)}") + (f" ({macs})" if macs else "")
+    return text + (f": {_formula(f'= {gradient.numbers}')}" if gradient.numbers else "")
 
 
 def _formula(text: str) -> str:

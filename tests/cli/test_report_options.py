@@ -17,19 +17,21 @@ TEXT = """block pair(c) {
   x -> conv(c, 3, stride=1, dilation=1, groups=1, pad=1) -> relu
 }
 net Wide {
-  input image [8, H = 31, W = 31]
-  a1: pair(8)
-  a2: pair(8)
-  up: conv_transpose(8, 2, stride=2)
+  input image [2, H = 5, W = 5]
+  a1: pair(2)
+  a2: pair(2)
+  up: conv_transpose(2, 2, stride=2)
   pool: maxpool(4)
   output y: global_avgpool -> linear(3)
 }
 """
+WEIGHTS = ("a1.conv1", "a2.conv1", "up", "y")
+AT = ",".join([f"image={[0.1 * k for k in range(50)]}", "dJ/dy=1", *(f"{k}.weight=0.5,{k}.bias=0" for k in WEIGHTS)])
 WORDS = {
-    "sweep": ["--sweep", "H=31..33:1"], "versus": ["--explain-vs", "thop"], "training": ["--training"],
+    "sweep": ["--sweep", "H=5..7:1"], "versus": ["--explain-vs", "thop"], "training": ["--training"],
     "device": ["--device", "T4"], "precision": ["--precision", "bf16"],
     "optimizer": ["--training", "--optimizer", "sgd"], "checkpoint": ["--training", "--checkpoint", "a1"],
-    "backward": ["--backward"], "explain": ["--explain"], "formulas": ["--formulas"],
+    "at": ["--backward", "--at", AT], "backward": ["--backward"], "explain": ["--explain"], "formulas": ["--formulas"],
     "convention": ["--convention", "thop"], "depth": ["--depth", "1"], "expand": ["--expand"],
     "width": ["--width", "50"], "strict": ["--strict"], "output": ["-o", "{folder}/told.png"],
 }  # fmt: skip
@@ -37,6 +39,9 @@ IMPLIED = {
     ("expand", "json"),
     ("expand", "csv"),
     ("explain", "backward"),
+    ("explain", "at"),
+    ("backward", "at"),
+    ("expand", "at"),
     ("training", "optimizer"),
     ("training", "checkpoint"),
 }

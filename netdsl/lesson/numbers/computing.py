@@ -12,7 +12,6 @@ from netdsl.lesson import algebra as a
 from netdsl.lesson.numbers.arrays import (
     Numbers,
     Place,
-    Unfitting,
     joined,
     made,
     matrix_product,
@@ -191,7 +190,9 @@ def _onehot(labels: Numbers, expr: a.Applied) -> Numbers:
     count = expr.size or 0
     spread = with_axes(labels, (expr.axis or 0,))
     axis = (expr.axis or 0) % len(spread.shape)
-    numbers = Numbers(tuple(count if i == axis else 1 for i in range(len(spread.shape))), tuple(map(float, range(count))))
+    numbers = Numbers(
+        tuple(count if i == axis else 1 for i in range(len(spread.shape))), tuple(map(float, range(count)))
+    )
     return together(lambda x, y: float(x == y), spread, numbers)
 
 

@@ -1,0 +1,139 @@
+"""One row of the lesson with its numbers, and how each weight moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import sqrt
+
+from netdsl.analysis.lesson import WeightMove
+from netdsl.base.record import record
+from netdsl.dims.tensors import Value, WeightValue
+from netdsl.graph import Net, Part
+from netdsl.lesson.algebra import Formula
+from netdsl.lesson.extents import extents
+from netdsl.lesson.lines import LINE, LineFit
+from netdsl.lesson.numbers.arrays import Numbers, single, together
+from netdsl.lesson.numbers.computing import Letters, computed
+from netdsl.lesson.numbers.given import Places
+from netdsl.lesson.numbers.inserted import LISTED, array_text, equation
+from netdsl.lesson.numbers.working import Figures
+from netdsl.lesson.updates import rule
+from netdsl.lesson.watching import Moment
+from netdsl.lesson.wording import Worded
+from netdsl.passes.manner import Manners
+from netdsl.recipe import default_settings
+
+SMALLEST = 1e-6
+"""What PyTorch adds to the norm by which it shortens gradients."""
+
+
+@record
+class GivenNumbers:
+    """What a row gives, with its formula's numbers."""
+
+    text: str
+    values: tuple[float, ...]
+
+
+@record
+class RowNumbers:
+    """A row's numbers: lines of what it computes and of what arrives, its result, and what it gives."""
+
+    lines: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    gives: tuple[GivenNumbers, ...] = ()
+
+
+def row_numbers(
+    figures: Figures,
+    moment: Moment,
+    letters: Mapping[Value, Formula],
+    asked: Sequence[tuple[Value, Formula]],
+    found: Worded | None,
+    result: str,
+) -> RowNumbers:
+    """The numbers of a row, and what it gives handed on; `result` is the letter of what it computes."""
+    entry = moment.entry
+    known = figures.back_letters(entry, letters, moment.outgoing[0], found)
+    gives = []
+    for value, formula in asked:
+        gradient = figures.fitted(figures.reckoned(formula, known, entry), value, entry)
+        figures.give(value, gradient)
+        gives.append(GivenNumbers(equation(formula, known, gradient), gradient.items))
+    made, arrived = figures.known[entry.results[0]], figures.arrived[entry.results[0]]
+    lines = list(_definitions(found, known)) if found else []
+    if found is not None:
+        own = f"{result} = {array_text(made)}" if found.reckoned else equation(found.y, known, made, result)
+        lines.append(own)
+    if result == "y":
+        lines.append(f"∂J/∂y = {array_text(arrived)}")
+    return RowNumbers(tuple(lines), made.items, tuple(gives))
+
+
+def _definitions(found: Worded, known: Letters) -> Iterator[str]:
+    for name, formula in found.where:
+        if isinstance(formula, Formula):
+            yield equation(formula, known, known[name], name)
+
+
+# ---------------------------------------------------------------- weights
+
+
+def moves(figures: Figures, net: Net, part: Part, places: Places) -> Iterator[WeightMove]:
+    """How the first update moves each weight, the last row first."""
+    learned = [v for v in figures.arrived if isinstance(v, WeightValue)]
+    settings = net.recipe.settings if net.recipe is not None else {}
+    manners = Manners(net, part, {**default_settings(), **settings})
+    share = _shortened(part, [figures.arrived[value] for value in learned])
+    for value in learned:
+        gradient = together(lambda g: g * share, figures.arrived[value])
+        manner = manners(value.name, len(value.weight.shape))
+        optimizer = type(part.optimizer)(**{**part.optimizer.given(), "weight_decay": manner.decay})
+        letters = _letters(figures.known[value], gradient, part.optimizer.lr * manner.speed)
+        lines = []
+        name = places.called(value.name)
+        targets = rule(optimizer)
+        name = value.name if name in {target.name for target, _ in targets} else name
+        for target, formula in targets:
+            came = computed(formula, letters)
+            text = equation(formula, letters, came)
+            lines.append(f"{name if target.name == 'w' else target.name} ← {text}")
+            letters.numbers[target.name] = came
+        yield WeightMove(
+            name=value.name,
+            shape=extents(value.type, figures.sizes),
+            gradient=gradient.items,
+            before=figures.known[value].items,
+            after=letters["w"].items,
+            lines=tuple(lines) if len(gradient.items) <= LISTED else tuple(lines[-1:]),
+        )
+
+
+def _letters(weight: Numbers, gradient: Numbers, rate: float) -> Letters:
+    """Those of a rule at the first update: nothing is remembered yet."""
+    numbers = {"w": weight, "∂J/∂w": gradient, "α": single(rate), "t": single(1.0)}
+    return Letters(numbers | dict.fromkeys("mvu", single(0.0)), 1, {})
+
+
+def _shortened(part: Part, gradients: Iterable[Numbers]) -> float:
+    """What all gradients are multiplied by where a recipe clips their norm."""
+    if part.clip is None:
+        return 1.0
+    norm = sqrt(sum(item * item for gradient in gradients for item in gradient.items))
+    return min(1.0, part.clip / (norm + SMALLEST))
+
+
+# ---------------------------------------------------------------- a line
+
+
+def line_numbers(line: LineFit, figures: Figures, board: Sequence[str]) -> tuple[str, ...]:
+    """The lines of the board with their numbers behind them; how the weights move stands at the end."""
+    stands = {value.name: numbers for value, numbers in figures.known.items()}
+    numbers = {letter: stands[name] for letter, name in line.letters.items()}
+    flat = {n: Numbers((len(a.items),) if n in "xy" else (), a.items) for n, a in numbers.items()}
+    letters = Letters(flat, figures.batch, {})
+    out = []
+    for text in board:
+        formula = LINE.get(text.partition(" = ")[0])
+        out.append(text if formula is None else f"{text} = {equation(formula, letters, computed(formula, letters))}")
+    return tuple(out)

@@ -1,0 +1,166 @@
+"""A net worked through with numbers: forward row by row, then back with what each row gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, prod
+
+from netdsl.base.errors import RunError
+from netdsl.base.record import anew, entity
+from netdsl.dims import at
+from netdsl.dims.tensors import TensorType, Value
+from netdsl.lesson.algebra import Formula, Letter
+from netdsl.lesson.numbers.arrays import Numbers, Unfitting, shaped, single, together
+from netdsl.lesson.numbers.computing import Letters, NotComputed, computed
+from netdsl.lesson.wording import Board, Worded, worded
+from netdsl.lesson.wording.table import weight_letter
+from netdsl.ops.base import Op
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, WeightOf
+from netdsl.passes.differentiate import Entry
+
+MOST_MADE = 5_000
+"""Numbers that all rows together give."""
+
+
+@entity
+class Figures:
+    """The numbers of a net at some samples and weights: what each value is, and what has arrived at it."""
+
+    sizes: Mapping[str, int]
+    batch: int
+    known: dict[Value, Numbers]
+    arrived: dict[Value, Numbers] = anew(factory=dict)
+    made: int = 0
+
+    # ------------------------------------------------------------ forward
+
+    def forward(self, entries: Iterable[Entry]) -> None:
+        """What every row gives. Raises `RunError` for one that has no formula."""
+        for entry in entries:
+            self.known.update(self.results(entry))
+
+    def results(self, entry: Entry) -> dict[Value, Numbers]:
+        op, (first, *others) = entry.op, entry.results
+        if isinstance(op, Constant):
+            return {first: single(float(op.value))}
+        if isinstance(op, WeightOf | FreeParam):
+            (weight,) = op.weights()
+            return {first: self.known[entry.pen.weight(weight.name)]}
+        if isinstance(op, BatchOfOne):
+            return {first: self.fitted(self.known[op.x], first, entry)}
+        found = worded(op, Board(sizes=self.sizes, frozen=entry.pen.frozen)) if isinstance(op, Op) else None
+        if found is None or others or found.forward or first.type.folded:
+            raise _unreckoned(entry, "its arithmetic is no one formula")
+        assert isinstance(op, Op)
+        self.numbered(op, entry)
+        numbers = self.reckoned(found.reckoned or found.y, self.forward_letters(op, entry, found), entry)
+        return {first: self.fitted(numbers, first, entry)}
+
+    def forward_letters(self, op: Op, entry: Entry, found: Worded) -> Letters:
+        """Letters of a wording that nobody has given other ones."""
+        numbers: dict[str, Numbers] = {}
+        for declared in op.inputs():
+            value = getattr(op, declared.name)
+            if declared.many:
+                numbers |= {f"{declared.name}{place}": self.known[v] for place, v in enumerate(value, 1)}
+            elif value is not None:
+                numbers |= dict.fromkeys((declared.name, weight_letter(op, declared.name)), self.known[value])
+        for weight in op.weights():
+            value = entry.pen.weight(weight.name)
+            if value in self.known:
+                numbers[weight_letter(op, weight.name)] = self.known[value]
+        return Letters(numbers, self.batch, _formulas(found))
+
+    def numbered(self, op: Op, entry: Entry) -> None:
+        """Refuse a label that is none of the classes."""
+        for numbering in op.numberings():
+            count, numbers = int(at(numbering.count, self.sizes)), self.known[numbering.value]
+            for item in numbers.items:
+                if not 0 <= item < count and item != numbering.ignore:
+                    raise RunError(
+                        f"--at: `{_path(entry)}` tells {count} apart, from 0 to {count - 1}, but is given {item:g}"
+                    )
+
+    # ------------------------------------------------------------ both ways
+
+    def reckoned(self, formula: Formula, letters: Letters, entry: Entry) -> Numbers:
+        """What a formula comes to. Raises `RunError` for what has no number."""
+        try:
+            return computed(formula, letters)
+        except NotComputed as error:
+            raise _unreckoned(entry, str(error)) from None
+        except (ArithmeticError, ValueError) as error:
+            if isinstance(error, Unfitting):
+                raise _unreckoned(entry, str(error)) from None
+            raise _too_large(entry) from None
+
+    def fitted(self, numbers: Numbers, value: Value, entry: Entry) -> Numbers:
+        """Numbers in the shape of a value."""
+        shape = self.shape(value.type)
+        self.made += prod(shape)
+        if self.made > MOST_MADE:
+            raise RunError(
+                f"--at is for nets that fit on a board: the rows of this one give more than {MOST_MADE:,} numbers: "
+                "make it smaller by --set or --size, or leave --at out, for the formulas are the same"
+            )
+        try:
+            found = shaped(numbers, shape)
+        except Unfitting as error:
+            raise _unreckoned(entry, str(error)) from None
+        if not all(map(isfinite, found.items)):
+            raise _too_large(entry)
+        return found
+
+    def shape(self, type: TensorType) -> tuple[int, ...]:
+        own = tuple(int(at(size, self.sizes)) for size in type.shape)
+        return own if not type.batched else (1 if type.single else self.batch, *own)
+
+    # ------------------------------------------------------------ back
+
+    def back_letters(
+        self, entry: Entry, letters: Mapping[Value, Formula], outgoing: Value | None, found: Worded | None
+    ) -> Letters:
+        """Letters as a lesson shows them: of what a row reads and gives, of its weights, and of what arrives."""
+        numbers = {e.name: self.known[v] for v, e in letters.items() if isinstance(e, Letter) and v in self.known}
+        came = letters.get(outgoing) if outgoing is not None else None
+        if isinstance(came, Letter):
+            numbers[came.name] = self.arrived[entry.results[0]]
+        return Letters(numbers, self.batch, _formulas(found))
+
+    def give(self, value: Value, gradient: Numbers) -> None:
+        """Add up what arrives at a value."""
+        before = self.arrived.get(value)
+        self.arrived[value] = gradient if before is None else together(float.__add__, before, gradient)
+
+
+def leading(entries: Sequence[Entry], ends: Iterable[Value]) -> tuple[list[Entry], set[Value]]:
+    """The rows that some ends follow from, in order, and all that they read."""
+    wanted, needed = set(ends), []
+    for entry in reversed(entries):
+        if wanted.intersection(entry.results):
+            wanted.update(entry.operands)
+            needed.append(entry)
+    return needed[::-1], wanted
+
+
+def _formulas(found: Worded | None) -> dict[str, Formula]:
+    return {name: f for name, f in found.where if isinstance(f, Formula)} if found else {}
+
+
+def _path(entry: Entry) -> str:
+    path = entry.pen.path.removesuffix(".gradient")
+    return path.split(".")[1] if path.startswith("loss.") else path
+
+
+def _unreckoned(entry: Entry, why: str) -> RunError:
+    name = getattr(entry.op, "name", "a block")
+    return RunError(
+        f"--at: `{_path(entry)}` ({name}) has no numbers, for {why}: leave it out of the net, or leave --at out, for "
+        "the formulas stand without numbers"
+    )
+
+
+def _too_large(entry: Entry) -> RunError:
+    return RunError(
+        f"--at: `{_path(entry)}` leaves the numbers that there are (it is infinite, or none): give it smaller ones"
+    )
