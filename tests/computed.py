@@ -96,6 +96,12 @@ def computed(expr: a.Formula, numbers: Numbers | Steps) -> np.ndarray:
             return np.pad(inner, sides)
         case a.Indicator():
             return RELATIONS[expr.relation](value(expr.left), value(expr.right)).astype(float)
+        case a.GroupMean():
+            inner = value(expr.term)
+            apart = inner.reshape(len(inner), expr.groups, -1)
+            return np.broadcast_to(apart.mean(-1, keepdims=True), apart.shape).reshape(inner.shape)
+        case a.AxisWeights():
+            return np.array(expr.rows())
         case a.SumOver():
             if expr.letters[:1] == "t" and expr.axes[:1] == (0,) and isinstance(at.numbers.get("T"), int):
                 return over_steps(expr, at)

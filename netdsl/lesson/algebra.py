@@ -165,6 +165,51 @@ class Rearranged(Formula):
 
 
 @record
+class GroupMean(Formula):
+    """The mean over each of some groups of channels and all their positions, at each of its places."""
+
+    term: Formula
+    groups: int
+
+
+@record
+class AxisWeights(Formula):
+    """A matrix by which an axis becomes another, its letter and how: what lies nearest, between two neighbours
+    ("bilinear", or "corners" with those in place), the mean of a stretch, or each at the first of a stretch."""
+
+    name: str
+    way: str
+    made: int
+    given: int
+
+    def rows(self) -> tuple[tuple[float, ...], ...]:
+        return tuple(map(self._row, range(self.made)))
+
+    def _row(self, place: int) -> tuple[float, ...]:
+        taps = dict[int, float]()
+        for tap, share in self._taps(place):
+            taps[tap] = taps.get(tap, 0.0) + share
+        return tuple(taps.get(tap, 0.0) for tap in range(self.given))
+
+    def _taps(self, place: int) -> list[tuple[int, float]]:
+        """What one place reads, with its shares."""
+        made, given = self.made, self.given
+        if self.way == "nearest":
+            return [(place * given // made, 1.0)]
+        if self.way == "mean":
+            start, stop = place * given // made, -(-(place + 1) * given // made)
+            return [(tap, 1 / (stop - start)) for tap in range(start, stop)]
+        if self.way == "first":
+            return [(place * given // made, 1.0)] if place % (made // given) == 0 else []
+        if self.way == "corners":
+            middle = place * (given - 1) / (made - 1) if made > 1 else 0.0
+        else:
+            middle = max((place + 0.5) * given / made - 0.5, 0.0)
+        low = min(int(middle), given - 1)
+        return [(low, 1 - (middle - low)), (min(low + 1, given - 1), middle - low)]
+
+
+@record
 class Everywhere(Formula):
     """The same number at every place along some axes, which it lacks."""
 

@@ -10,10 +10,12 @@ from netdsl.lesson.algebra import (
     AsRows,
     AxesMoved,
     AxisPart,
+    AxisWeights,
     ElementAt,
     Everywhere,
     Factors,
     Formula,
+    GroupMean,
     IndexPlace,
     IndexSum,
     Indicator,
@@ -68,6 +70,8 @@ def _write(expr: Formula) -> tuple[str, int]:
     match expr:
         case Letter():
             return _symbol(expr)
+        case AxisWeights():
+            return expr.name, TIGHT
         case Numeral():
             return number_text(expr.value), TIGHT if expr.value >= 0 else SUM
         case SizeOf():
@@ -106,6 +110,8 @@ def _further(expr: Formula) -> tuple[str, int]:
             return f"mean{low(expr.letters)}({written(expr.term)})", TIGHT
         case SumOver():
             return f"Σ{low(expr.letters)} {_inside(expr.term, PRODUCT)}", SUM
+        case GroupMean():
+            return f"mean[g]({written(expr.term)})", TIGHT
         case Indicator():
             return f"[{written(expr.left)} {expr.relation} {written(expr.right)}]", TIGHT
         case Rearranged():

@@ -20,7 +20,7 @@ from netdsl.lesson.wording import TABLE, Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import REGISTRY, Op
 from netdsl.ops.loss import Loss
-from netdsl.ops.pool import Avgpool, GlobalMaxpool, Maxpool
+from netdsl.ops.pool import AdaptiveMaxpool, Avgpool, GlobalMaxpool, Maxpool
 from netdsl.ops.recurrent import Recurrence
 
 MOST = 8_000
@@ -99,7 +99,7 @@ def at_once(layer: Layer) -> None:
     numbers |= {"y": y, "∂J/∂y": dy, "N": layer.batch}
     if made:
         numbers["m"] = np.where(layer.inputs[0].numpy() == 0, 0, made[0].numpy() / layer.inputs[0].numpy())
-    if isinstance(op, Maxpool | GlobalMaxpool):  # the first of those that are equal
+    if isinstance(op, Maxpool | GlobalMaxpool | AdaptiveMaxpool):  # the first of those that are equal
         numbers["x"] = numbers["x"] - 1e-9 * np.arange(numbers["x"].size).reshape(numbers["x"].shape)
         numbers["y"] = layer.referred([torch.from_numpy(numbers["x"])], {}, True)[0].numpy()
     found = worded(op, board_of(layer))

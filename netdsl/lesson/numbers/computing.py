@@ -19,6 +19,7 @@ from netdsl.lesson.numbers.arrays import (
     places,
     put_back,
     reduced,
+    repeated,
     single,
     stretch,
     together,
@@ -99,6 +100,10 @@ def computed(expr: a.Formula, letters: Letters) -> Numbers:
             return matrix_product(value(expr.left), value(expr.right))
         case a.Indicator():
             return _indicator(expr, value(expr.left), value(expr.right))
+        case a.GroupMean():
+            return _of_groups(value(expr.term), expr.groups)
+        case a.AxisWeights():
+            return Numbers((expr.made, expr.given), tuple(itertools.chain.from_iterable(expr.rows())))
         case a.SumOver():
             take = (lambda items: sum(items) / len(items)) if expr.mean else sum
             return reduced(value(expr.term), expr.axes, expr.keep, take)
@@ -155,6 +160,13 @@ def _indicator(expr: a.Indicator, left: Numbers, right: Numbers) -> Numbers:
         return float(won)
 
     return made(found.shape, once)
+
+
+def _of_groups(array: Numbers, groups: int) -> Numbers:
+    """The mean of each group at each of its places."""
+    apart = Numbers((array.shape[0] * groups, len(array.items) // (array.shape[0] * groups)), array.items)
+    means = reduced(apart, (1,), True, lambda items: sum(items) / len(items))
+    return Numbers(array.shape, repeated(means, apart.shape).items)
 
 
 def _called(expr: a.Applied, arguments: list[Numbers]) -> Numbers:

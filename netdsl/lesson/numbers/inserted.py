@@ -109,6 +109,8 @@ def inserted(expr: a.Formula, letters: Letters) -> a.Formula:
             return a.Applied(expr.function, tuple(map(put, expr.arguments)), expr.axis, expr.size)
         case a.Indicator():
             return a.Indicator(put(expr.left), expr.relation, put(expr.right))
+        case a.GroupMean():
+            return a.GroupMean(put(expr.term), expr.groups)
         case a.SumOver():
             return _sum(expr, letters)
     return _placed(expr, put)

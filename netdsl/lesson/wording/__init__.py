@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from netdsl.lesson.wording import attending, dense, losses, normal, pairs, pointwise, shapes, through_time, windowed
+from netdsl.lesson.wording import (
+    attending,
+    dense,
+    interpolated,
+    losses,
+    normal,
+    pairs,
+    pointwise,
+    shapes,
+    through_time,
+    windowed,
+)
 from netdsl.lesson.wording.table import TABLE, Board, Worded, worded
 
 __all__ = [
@@ -11,6 +22,7 @@ __all__ = [
     "Worded",
     "attending",
     "dense",
+    "interpolated",
     "losses",
     "normal",
     "pairs",

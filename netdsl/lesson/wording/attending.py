@@ -58,8 +58,10 @@ def attention(op: Attention, board: Board) -> Worded | None:
 @says(MultiheadAttention)
 def multihead(op: MultiheadAttention, board: Board) -> Worded | None:
     """Of a sequence that attends to itself; `o` are the heads' results, `δ` what `Q`, `K` and `V` are given."""
-    if op.k is not None or op.mask is not None or not op.packed:
+    if op.mask is not None or not op.packed:
         return None
+    if op.k is not None:
+        return across(op, board)
     x, width, rank = board.letter("q"), op.width, op.q.type.rank
     w, out, b = Letter("W"), Letter("W_o"), Letter("b")
     projected = x @ Transposed(w)
@@ -87,5 +89,46 @@ def multihead(op: MultiheadAttention, board: Board) -> Worded | None:
     if op.bias[0]:
         axes = tuple(range(rank))
         found |= {"in_proj_bias": summed(delta, rows, axes), "out_proj.bias": summed(board.dy, rows, axes)}
+        y = y + Letter("b_o")
+    return Worded(y, found, where)
+
+
+def across(op: MultiheadAttention, board: Board) -> Worded | None:
+    """Of a sequence that attends to another: as of one that attends to itself, each projection from its own."""
+    kinds = [value.type for value in (op.q, op.keys, op.values)]
+    if len({(kind.shape[:-2], kind.batched) for kind in kinds}) > 1:
+        return None  # what is repeated has its gradient summed, which no formula here says
+    width, rows, axes = op.width, op.result(), tuple(range(kinds[0].rank))
+    each, heads, biased = width // op.heads, f"{op.heads} heads", op.bias[0]
+    w, out, b = Letter("W"), Letter("W_o"), Letter("b")
+    own = [name for name in "qkv" if getattr(op, name) is not None]
+    reads = {"Q": board.letter("q"), "K": board.letter("k"), "V": board.letter("v" if "v" in own else "k")}
+    shares = {name: AxisPart(w, 0, i * width, (i + 1) * width) for i, name in enumerate(reads)}
+    projected = {name: reads[name] @ Transposed(shares[name]) for name in reads}
+    if biased:
+        projected = {n: projected[n] + AxisPart(b, 0, i * width, (i + 1) * width) for i, n in enumerate(reads)}
+    q, k, v, come, o = (Letter(name) for name in "QKVco")
+    slopes = {"Q": _scaled(D @ k, each), "K": _scaled(Transposed(D) @ q, each), "V": Transposed(P) @ come}
+    where: Definitions = (
+        *((name, called(heads, term)) for name, term in projected.items()),
+        ("p", _softmax(_scaled(q @ Transposed(k), each), op.causal)),
+        ("o", called("side by side", P @ v)),
+        ("c", called(heads, board.dy @ out)),
+        ("d", _slope(come @ Transposed(v))),
+        *((f"δ{name}", called("side by side", term)) for name, term in slopes.items()),
+    )
+    given = {name: Letter(f"δ{name}") for name in reads}
+    back = {name: given[name] @ shares[name] for name in reads}
+    found: dict[str, Formula] = {
+        "in_proj_weight": called("joined", *(Transposed(AsRows(given[n])) @ AsRows(reads[n]) for n in reads), axis=0),
+        "out_proj.weight": Transposed(AsRows(board.dy)) @ AsRows(o),
+        "q": back["Q"],
+        "k": back["K"] if "v" in own else back["K"] + back["V"],
+    }
+    found |= {"v": back["V"]} if "v" in own else {}
+    y = o @ Transposed(out)
+    if biased:
+        sums = (summed(given[name], rows, axes) for name in reads)
+        found |= {"in_proj_bias": called("joined", *sums, axis=0), "out_proj.bias": summed(board.dy, rows, axes)}
         y = y + Letter("b_o")
     return Worded(y, found, where)

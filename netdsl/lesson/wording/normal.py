@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from netdsl.dims.tensors import TensorType
-from netdsl.lesson.algebra import Formula, Letter, Numeral, OnAxes, called, times
+from netdsl.lesson.algebra import (
+    ElementAt,
+    Formula,
+    GroupMean,
+    IndexPlace,
+    IndexSum,
+    Indicator,
+    Letter,
+    Numeral,
+    OnAxes,
+    Raised,
+    called,
+    letter,
+    times,
+)
 from netdsl.lesson.wording.table import Board, Worded, says, summed
-from netdsl.ops.normalize import Batchnorm, Layernorm, Rmsnorm
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Normalize, Rmsnorm
 
-X, HAT, SIGMA = Letter("x"), Letter("x̂"), Letter("σ")
+X, Y, HAT, SIGMA = Letter("x"), Letter("y"), Letter("x̂"), Letter("σ")
 AxisNumbers = tuple[int, ...]
 
 
@@ -30,6 +44,67 @@ def _normalised(kind: TensorType, dy: Formula, over: AxisNumbers, own: AxisNumbe
     if affine:
         found |= {"weight": summed(times(dy, HAT), kind, rest), "bias": summed(dy, kind, rest)}
     return Worded(gamma * HAT + beta if affine else HAT, found, (("σ", sigma), ("x̂", middle / SIGMA)))
+
+
+@says(Instancenorm)
+def instancenorm(op: Instancenorm, board: Board) -> Worded:
+    kind = op.x.type
+    return _normalised(kind, board.dy, tuple(range(2, kind.rank + 1)), (1,), op.eps, op.affine)
+
+
+@says(Groupnorm)
+def groupnorm(op: Groupnorm, board: Board) -> Worded:
+    """Means are of each group with all its positions."""
+    kind, dy = op.x.type, board.dy
+    gamma, beta = _scaled(kind, (1,))
+    middle = X - GroupMean(X, op.groups)
+    sigma = called("√", GroupMean(middle**2, op.groups) + Numeral(op.eps))
+    came = times(gamma, dy) if op.affine else dy
+    inner = came - GroupMean(came, op.groups) - HAT * GroupMean(times(came, HAT), op.groups)
+    found: dict[str, Formula] = {"x": inner / SIGMA}
+    rest = tuple(axis for axis in range(kind.rank + 1) if axis != 1)
+    if op.affine:
+        found |= {"weight": summed(times(dy, HAT), kind, rest), "bias": summed(dy, kind, rest)}
+    each = op.channels // op.groups
+    what = f"each of {op.groups} groups of {each} channels" + (" with all their places" if kind.rank > 1 else "")
+    where: tuple[tuple[str, Formula | str], ...] = (("g", what), ("σ", sigma), ("x̂", middle / SIGMA))
+    return Worded(gamma * HAT + beta if op.affine else HAT, found, where)
+
+
+@says(Normalize)
+def normalize(op: Normalize, board: Board) -> Worded:
+    """Where a vector is shorter than `eps` it is divided by that, and its length has no part in the gradient."""
+    kind, size, lower = op.x.type, Letter("s"), Numeral(op.eps)
+    axes = (op.along + int(kind.batched),)
+    length = called("√", summed(X**2, kind, axes, keep=True))
+    along = Y * summed(board.dy * Y, kind, axes, keep=True)
+    slope = board.dy - along * Indicator(size, ">", lower)
+    return Worded(X / size, {"x": slope / size}, (("s", called("max", length, lower)),))
+
+
+@says(Lrn)
+def lrn(op: Lrn, board: Board) -> Worded:
+    """Each number beside the squares of its neighbours; what it gives back goes to those that it is a neighbour of."""
+    shares = Letter("e")
+    channels, *sizes = board.shape(op.x)
+    spots = tuple(letter(name) for name in "hij"[-len(sizes) :])
+    here = (letter("n"), letter("k"), *spots)
+    ranges = (("n", None), ("k", channels), ("u", op.size), *zip("hij"[-len(sizes) :], sizes, strict=True))
+    reach = op.size // 2
+
+    def near(term: Formula, sign: int) -> Formula:
+        channel = IndexPlace((("k", 1), ("u", sign)), -sign * reach)
+        return IndexSum(here, ElementAt(term, (letter("n"), channel, *spots)), ranges, (None, channels, *sizes))
+
+    size, power = Letter("d"), Numeral(-op.beta)
+    where = (
+        ("d", Numeral(op.k) + times(Numeral(op.alpha / op.size), Letter("a"))),
+        ("e", (board.dy * Y) / size),
+    )
+    first: tuple[tuple[str, Formula | str], ...] = (("a", near(X**2, 1)),)
+    factor = times(Numeral(2 * op.alpha * op.beta / op.size), X, Letter("c"))
+    given = board.dy * Raised(size, power) - factor
+    return Worded(X * Raised(size, power), {"x": given}, (*first, *where, ("c", near(shares, -1))))
 
 
 @says(Batchnorm)

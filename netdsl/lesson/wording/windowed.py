@@ -17,9 +17,10 @@ from netdsl.lesson.algebra import (
     letter,
     times,
 )
+from netdsl.lesson.wording.interpolated import axis_by_axis
 from netdsl.lesson.wording.table import Board, Worded, per_channel, says, summed, worded
 from netdsl.ops.conv import Conv, ConvTranspose
-from netdsl.ops.pool import Avgpool, GlobalAvgpool, GlobalMaxpool, Maxpool
+from netdsl.ops.pool import AdaptiveAvgpool, AdaptiveMaxpool, Avgpool, GlobalAvgpool, GlobalMaxpool, Maxpool
 from netdsl.ops.weighed import ConvWith
 
 X, Y, W = Letter("x"), Letter("y"), Letter("W")
@@ -213,6 +214,22 @@ def avgpool(op: Avgpool, board: Board) -> Worded | None:
     seen = ElementAt(X, (letter("n"), letter("k"), *_spots(op)))
     given = _pooled(op, board, _arriving(op, board.dy) / count)
     return Worded(y, {"x": given}, reckoned=_of_windows(op, board, seen / count))
+
+
+@says(AdaptiveAvgpool)
+def adaptive_avgpool(op: AdaptiveAvgpool, board: Board) -> Worded | None:
+    """As pooling by windows that slide where the sizes divide; else axis by axis."""
+    windows = op.windows()
+    if windows is not None:
+        return worded(Avgpool(op.x, tuple(window.kernel for window in windows)), board)
+    what = "its row i is the mean of the stretch {given}·i/{made} to {given}·(i+1)/{made}, rounded outwards"
+    return axis_by_axis(board, board.shape(op.x)[1:], op.sizes, "mean", what)
+
+
+@says(AdaptiveMaxpool)
+def adaptive_maxpool(op: AdaptiveMaxpool, board: Board) -> Worded | None:
+    windows = op.windows()
+    return worded(Maxpool(op.x, tuple(window.kernel for window in windows)), board) if windows else None
 
 
 @says(GlobalAvgpool)
