@@ -15,7 +15,7 @@ from netdsl.lesson.algebra import DY, Formula, Letter, Numeral
 from netdsl.lesson.extents import SizesGiven, extents, factors
 from netdsl.lesson.matrices import picture
 from netdsl.lesson.numbers.rows import RowNumbers, row_numbers
-from netdsl.lesson.numbers.working import Figures
+from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.plainly import FormulaReader
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.lesson.wording import Board, Worded, worded
@@ -52,7 +52,7 @@ class RowTeller:
     names: Mapping[Value, Formula] = anew(factory=dict)
     steps: int = 1
     """How often it runs."""
-    figures: Figures | None = None
+    figures: NetNumbers | None = None
     """The numbers of the net where somebody gives some."""
     result: str = "y"
     """The letter of what it computes: J of a loss."""

@@ -19,7 +19,7 @@ from netdsl.lesson.extents import SizesGiven, extents
 from netdsl.lesson.lectures import RowTeller, counted
 from netdsl.lesson.lines import LineFit, line_fit
 from netdsl.lesson.numbers.rows import line_numbers, moves
-from netdsl.lesson.numbers.trying import Trial, tried
+from netdsl.lesson.numbers.trying import WorkedTurn, tried
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
 from netdsl.ops.base import Op
@@ -113,7 +113,7 @@ class TurnTeller:
     names: Mapping[Value, Formula]
     part: str = ""
     """The name of the recipe's part."""
-    trial: Trial | None = None
+    trial: WorkedTurn | None = None
     """The net at numbers that somebody gives."""
     line: LineFit | None = None
 

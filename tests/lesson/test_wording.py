@@ -13,7 +13,7 @@ from computed import Steps, computed
 from one_layer import Layer, layers_of
 
 from netdsl.lesson.algebra import Formula, IndexSum, Numeral
-from netdsl.lesson.numbers.arrays import Numbers
+from netdsl.lesson.numbers.arrays import NumberArray
 from netdsl.lesson.numbers.computing import Letters
 from netdsl.lesson.numbers.computing import computed as reckoned
 from netdsl.lesson.wording import TABLE, Board, Worded, worded
@@ -120,7 +120,7 @@ def plainly(formula: Formula, numbers: dict[str, Any], where: Definitions, wante
     """What a report reckons without numpy is the same."""
     if sum(np.size(v) for v in numbers.values()) > SMALL or effort_of(formula) > SMALL:
         return
-    given = {k: Numbers(np.shape(v), tuple(np.ravel(v).tolist())) for k, v in numbers.items()}
+    given = {k: NumberArray(np.shape(v), tuple(np.ravel(v).tolist())) for k, v in numbers.items()}
     given = {k: v for k, v in given.items() if k not in dict(where) or k in ("m", "condition")}
     own = {k: f for k, f in where if isinstance(f, Formula)}
     got = reckoned(formula, Letters(given, int(numbers["N"]), own))

@@ -8,17 +8,17 @@ from math import prod
 
 from netdsl.base.record import record
 
-Place = tuple[int, ...]
+ArrayPlace = tuple[int, ...]
 
 
 @record
-class Numbers:
+class NumberArray:
     """An array; its items row by row. A single number has no axes."""
 
     shape: tuple[int, ...]
     items: tuple[float, ...]
 
-    def at(self, place: Place) -> float:
+    def at(self, place: ArrayPlace) -> float:
         index = 0
         for position, size in zip(place, self.shape, strict=True):
             index = index * size + position
@@ -35,18 +35,18 @@ class Unfitting(ValueError):
     """Arrays that do not meet."""
 
 
-def single(value: float) -> Numbers:
-    return Numbers((), (value,))
+def single(value: float) -> NumberArray:
+    return NumberArray((), (value,))
 
 
-def places(shape: Sequence[int]) -> Iterator[Place]:
+def places(shape: Sequence[int]) -> Iterator[ArrayPlace]:
     """All places of a shape, row by row."""
     return itertools.product(*map(range, shape))
 
 
-def made(shape: tuple[int, ...], of: Callable[[Place], float]) -> Numbers:
+def made(shape: tuple[int, ...], of: Callable[[ArrayPlace], float]) -> NumberArray:
     """The array whose number at each place a function says."""
-    return Numbers(shape, tuple(of(place) for place in places(shape)))
+    return NumberArray(shape, tuple(of(place) for place in places(shape)))
 
 
 def common(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -59,71 +59,73 @@ def common(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return found
 
 
-def repeated(array: Numbers, shape: tuple[int, ...]) -> Numbers:
+def repeated(array: NumberArray, shape: tuple[int, ...]) -> NumberArray:
     """An array, repeated along the axes that it lacks or has once. Raises `Unfitting`."""
     if array.shape == shape:
         return array
     if len(array.shape) > len(shape) or common([array.shape, shape]) != shape:
         raise Unfitting(f"{array.shape} is not {shape}")
     if len(array.items) == 1:
-        return Numbers(shape, array.items * prod(shape))
+        return NumberArray(shape, array.items * prod(shape))
     own, missing = array.shape, len(shape) - len(array.shape)
 
-    def source(place: Place) -> float:
+    def source(place: ArrayPlace) -> float:
         return array.at(tuple(i if size > 1 else 0 for i, size in zip(place[missing:], own, strict=True)))
 
     return made(shape, source)
 
 
-def together(function: Callable[..., float], *arrays: Numbers) -> Numbers:
+def together(function: Callable[..., float], *arrays: NumberArray) -> NumberArray:
     """A function of numbers, of arrays number by number."""
     shape = common([array.shape for array in arrays])
-    return Numbers(shape, tuple(map(function, *(repeated(array, shape).items for array in arrays))))
+    return NumberArray(shape, tuple(map(function, *(repeated(array, shape).items for array in arrays))))
 
 
-def reduced(array: Numbers, axes: Sequence[int], keep: bool, function: Callable[[list[float]], float]) -> Numbers:
+def reduced(
+    array: NumberArray, axes: Sequence[int], keep: bool, function: Callable[[list[float]], float]
+) -> NumberArray:
     """A function of what lies along some axes together."""
     rank = len(array.shape)
     over = {axis % rank for axis in axes} if rank else set()
     kept = tuple(1 if i in over else size for i, size in enumerate(array.shape))
-    lying: dict[Place, list[float]] = {}
+    lying: dict[ArrayPlace, list[float]] = {}
     for place, item in zip(places(array.shape), array.items, strict=True):
         lying.setdefault(tuple(0 if i in over else p for i, p in enumerate(place)), []).append(item)
     shape = kept if keep else tuple(size for i, size in enumerate(kept) if i not in over)
-    return Numbers(shape, tuple(map(function, lying.values())))
+    return NumberArray(shape, tuple(map(function, lying.values())))
 
 
-def matrix_product(left: Numbers, right: Numbers) -> Numbers:
+def matrix_product(left: NumberArray, right: NumberArray) -> NumberArray:
     """Of the last two axes; those before meet. A vector is a row on the left, and a column on the right."""
-    a = Numbers((1, *left.shape), left.items) if len(left.shape) == 1 else left
-    b = Numbers((*right.shape, 1), right.items) if len(right.shape) == 1 else right
+    a = NumberArray((1, *left.shape), left.items) if len(left.shape) == 1 else left
+    b = NumberArray((*right.shape, 1), right.items) if len(right.shape) == 1 else right
     if a.shape[-1] != b.shape[-2]:
         raise Unfitting(f"{left.shape} · {right.shape}")
     stack = common([a.shape[:-2], b.shape[:-2]])
     a, b = repeated(a, (*stack, *a.shape[-2:])), repeated(b, (*stack, *b.shape[-2:]))
     inner = range(a.shape[-1])
 
-    def item(place: Place) -> float:
+    def item(place: ArrayPlace) -> float:
         *lead, row, column = place
         return sum(a.at((*lead, row, k)) * b.at((*lead, k, column)) for k in inner)
 
     whole = made((*stack, a.shape[-2], b.shape[-1]), item)
     shape = stack + ((a.shape[-2],) if len(left.shape) > 1 else ()) + ((b.shape[-1],) if len(right.shape) > 1 else ())
-    return Numbers(shape, whole.items)
+    return NumberArray(shape, whole.items)
 
 
-def moved(array: Numbers, order: Sequence[int]) -> Numbers:
+def moved(array: NumberArray, order: Sequence[int]) -> NumberArray:
     """The axes in another order: axis i of the result is `order[i]` of the array."""
     shape = tuple(array.shape[axis] for axis in order)
 
-    def source(place: Place) -> float:
+    def source(place: ArrayPlace) -> float:
         back = dict(zip(order, place, strict=True))
         return array.at(tuple(back[axis] for axis in range(len(order))))
 
     return made(shape, source)
 
 
-def turned(array: Numbers, first: int = -1, second: int = -2) -> Numbers:
+def turned(array: NumberArray, first: int = -1, second: int = -2) -> NumberArray:
     """Two axes in each other's place; what has one axis stays as it is."""
     order = list(range(len(array.shape)))
     if len(order) < 2:
@@ -132,23 +134,23 @@ def turned(array: Numbers, first: int = -1, second: int = -2) -> Numbers:
     return moved(array, order)
 
 
-def stretch(array: Numbers, axis: int, start: int, stop: int) -> Numbers:
+def stretch(array: NumberArray, axis: int, start: int, stop: int) -> NumberArray:
     shape = tuple(stop - start if i == axis else size for i, size in enumerate(array.shape))
     return made(shape, lambda p: array.at((*p[:axis], p[axis] + start, *p[axis + 1 :])))
 
 
-def put_back(array: Numbers, axis: int, start: int, size: int) -> Numbers:
+def put_back(array: NumberArray, axis: int, start: int, size: int) -> NumberArray:
     """An array at a stretch of a longer axis, 0 before and behind."""
     shape = tuple(size if i == axis else own for i, own in enumerate(array.shape))
 
-    def source(place: Place) -> float:
+    def source(place: ArrayPlace) -> float:
         own = place[axis] - start
         return array.at((*place[:axis], own, *place[axis + 1 :])) if 0 <= own < array.shape[axis] else 0.0
 
     return made(shape, source)
 
 
-def joined(arrays: Sequence[Numbers], axis: int) -> Numbers:
+def joined(arrays: Sequence[NumberArray], axis: int) -> NumberArray:
     axis %= len(arrays[0].shape)
     sizes = [array.shape[axis] for array in arrays]
     whole, start = [put_back(arrays[0], axis, 0, sum(sizes))], sizes[0]
@@ -158,18 +160,18 @@ def joined(arrays: Sequence[Numbers], axis: int) -> Numbers:
     return together(lambda *items: sum(items), *whole)
 
 
-def with_axes(array: Numbers, axes: Sequence[int]) -> Numbers:
+def with_axes(array: NumberArray, axes: Sequence[int]) -> NumberArray:
     """The array with axes of size 1, which the result has at these places."""
     rank = len(array.shape) + len(axes)
     new, own = {axis % rank for axis in axes}, iter(array.shape)
-    return Numbers(tuple(1 if i in new else next(own) for i in range(rank)), array.items)
+    return NumberArray(tuple(1 if i in new else next(own) for i in range(rank)), array.items)
 
 
-def shaped(array: Numbers, shape: tuple[int, ...]) -> Numbers:
+def shaped(array: NumberArray, shape: tuple[int, ...]) -> NumberArray:
     """The array as one of a shape: its own numbers where there are as many, summed over a batch that it has more,
     repeated over axes that it lacks. Raises `Unfitting`."""
     if len(array.shape) == len(shape) + 1 and array.shape[1:] == shape:
         return reduced(array, (0,), False, sum)
     if len(array.items) == prod(shape):
-        return Numbers(shape, array.items)
+        return NumberArray(shape, array.items)
     return repeated(array, shape)

@@ -10,8 +10,8 @@ from operator import eq, ge, gt, le, lt, ne
 from netdsl.base.record import entity
 from netdsl.lesson import algebra as a
 from netdsl.lesson.numbers.arrays import (
-    Numbers,
-    Place,
+    ArrayPlace,
+    NumberArray,
     joined,
     made,
     matrix_product,
@@ -56,11 +56,11 @@ class NotComputed(Exception):
 class Letters:
     """Numbers for letters; what stands for a formula is computed when it is asked for."""
 
-    numbers: dict[str, Numbers]
+    numbers: dict[str, NumberArray]
     batch: int
     where: Mapping[str, a.Formula]
 
-    def __getitem__(self, name: str) -> Numbers:
+    def __getitem__(self, name: str) -> NumberArray:
         if name not in self.numbers:
             if name not in self.where:
                 raise NotComputed(f"`{name}` has no number")
@@ -68,13 +68,13 @@ class Letters:
         return self.numbers[name]
 
 
-def computed(expr: a.Formula, letters: Letters) -> Numbers:
+def computed(expr: a.Formula, letters: Letters) -> NumberArray:
     """The numbers of a formula.
 
     Raises `NotComputed` for what has none, `Unfitting` for arrays that do not meet, and the errors of arithmetic.
     """
 
-    def value(part: a.Formula) -> Numbers:
+    def value(part: a.Formula) -> NumberArray:
         return computed(part, letters)
 
     match expr:
@@ -103,7 +103,7 @@ def computed(expr: a.Formula, letters: Letters) -> Numbers:
         case a.GroupMean():
             return _of_groups(value(expr.term), expr.groups)
         case a.AxisWeights():
-            return Numbers((expr.made, expr.given), tuple(itertools.chain.from_iterable(expr.rows())))
+            return NumberArray((expr.made, expr.given), tuple(itertools.chain.from_iterable(expr.rows())))
         case a.SumOver():
             take = (lambda items: sum(items) / len(items)) if expr.mean else sum
             return reduced(value(expr.term), expr.axes, expr.keep, take)
@@ -114,7 +114,7 @@ def computed(expr: a.Formula, letters: Letters) -> Numbers:
     return _placed(expr, value)
 
 
-def _placed(expr: a.Formula, value: Callable[[a.Formula], Numbers]) -> Numbers:
+def _placed(expr: a.Formula, value: Callable[[a.Formula], NumberArray]) -> NumberArray:
     """What has the numbers of something else, at other places."""
     match expr:
         case a.Rearranged():
@@ -124,7 +124,7 @@ def _placed(expr: a.Formula, value: Callable[[a.Formula], Numbers]) -> Numbers:
         case a.AsRows():
             inner = value(expr.term)
             last = inner.shape[-1] if inner.shape else 1
-            return Numbers((len(inner.items) // last, last), inner.items)
+            return NumberArray((len(inner.items) // last, last), inner.items)
         case a.OnAxes():
             return with_axes(value(expr.term), [i for i in range(expr.rank) if i not in expr.axes])
         case a.Everywhere():
@@ -145,15 +145,15 @@ def _power(base: float, exponent: float) -> float:
     return float(found)
 
 
-def _indicator(expr: a.Indicator, left: Numbers, right: Numbers) -> Numbers:
+def _indicator(expr: a.Indicator, left: NumberArray, right: NumberArray) -> NumberArray:
     """1 where it holds; of several along the axes `first` the first alone."""
     relation = RELATIONS[expr.relation]
     found = together(lambda x, y: float(relation(x, y)), left, right)
     if not expr.first:
         return found
-    met: set[Place] = set()
+    met: set[ArrayPlace] = set()
 
-    def once(place: Place) -> float:
+    def once(place: ArrayPlace) -> float:
         window = tuple(0 if i in expr.first else p for i, p in enumerate(place))
         won = found.at(place) and window not in met
         met.update([window] if won else [])
@@ -162,14 +162,14 @@ def _indicator(expr: a.Indicator, left: Numbers, right: Numbers) -> Numbers:
     return made(found.shape, once)
 
 
-def _of_groups(array: Numbers, groups: int) -> Numbers:
+def _of_groups(array: NumberArray, groups: int) -> NumberArray:
     """The mean of each group at each of its places."""
-    apart = Numbers((array.shape[0] * groups, len(array.items) // (array.shape[0] * groups)), array.items)
+    apart = NumberArray((array.shape[0] * groups, len(array.items) // (array.shape[0] * groups)), array.items)
     means = reduced(apart, (1,), True, lambda items: sum(items) / len(items))
-    return Numbers(array.shape, repeated(means, apart.shape).items)
+    return NumberArray(array.shape, repeated(means, apart.shape).items)
 
 
-def _called(expr: a.Applied, arguments: list[Numbers]) -> Numbers:
+def _called(expr: a.Applied, arguments: list[NumberArray]) -> NumberArray:
     first = arguments[0]
     match expr.function:
         case "softmax":
@@ -183,26 +183,26 @@ def _called(expr: a.Applied, arguments: list[Numbers]) -> Numbers:
             return joined(arguments, expr.axis or 0)
         case "side by side":
             apart = turned(first, -2, -3)
-            return Numbers((*apart.shape[:-2], apart.shape[-2] * apart.shape[-1]), apart.items)
+            return NumberArray((*apart.shape[:-2], apart.shape[-2] * apart.shape[-1]), apart.items)
     if expr.function.endswith(" heads"):
         count = int(expr.function.split()[0])
-        return turned(Numbers((*first.shape[:-1], count, first.shape[-1] // count), first.items), -2, -3)
+        return turned(NumberArray((*first.shape[:-1], count, first.shape[-1] // count), first.items), -2, -3)
     if expr.function not in FUNCTIONS:
         raise NotComputed(f"{expr.function} has no number")
     return together(FUNCTIONS[expr.function], *arguments)
 
 
-def _softmax(scores: Numbers, axis: int) -> Numbers:
+def _softmax(scores: NumberArray, axis: int) -> NumberArray:
     powers = together(lambda x, top: math.exp(x - top), scores, reduced(scores, (axis,), True, max))
     return together(lambda x, y: x / y, powers, reduced(powers, (axis,), True, sum))
 
 
-def _onehot(labels: Numbers, expr: a.Applied) -> Numbers:
+def _onehot(labels: NumberArray, expr: a.Applied) -> NumberArray:
     """1 at the place of each label; nowhere for one that counts nowhere."""
     count = expr.size or 0
     spread = with_axes(labels, (expr.axis or 0,))
     axis = (expr.axis or 0) % len(spread.shape)
-    numbers = Numbers(
+    numbers = NumberArray(
         tuple(count if i == axis else 1 for i in range(len(spread.shape))), tuple(map(float, range(count)))
     )
     return together(lambda x, y: float(x == y), spread, numbers)
@@ -218,14 +218,14 @@ class Gathering:
         if math.prod(self.sizes) > MOST_TERMS:
             raise NotComputed(f"it adds up {math.prod(self.sizes):,} terms; {MOST_TERMS:,} are the most")
         self.arrays = {id(e): computed(e.term, letters) for e in _elements(expr.term)}
-        self.met: set[Place] = set()
+        self.met: set[ArrayPlace] = set()
 
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.letters.batch if size is None else size for size in self.expr.shape)
 
-    def whole(self) -> Numbers:
-        found: dict[Place, float] = {}
+    def whole(self) -> NumberArray:
+        found: dict[ArrayPlace, float] = {}
         for place, at in self.each():
             item = self.term(self.expr.term, at)
             if item is not None:
@@ -234,7 +234,7 @@ class Gathering:
                 found[place] = item if before is None else joined(before, item)
         return made(self.shape, lambda place: found.get(place, 0.0))
 
-    def each(self) -> Iterator[tuple[Place, dict[str, int]]]:
+    def each(self) -> Iterator[tuple[ArrayPlace, dict[str, int]]]:
         """The place of each term, with the numbers of its letters."""
         shape = self.shape
         for numbers in places(self.sizes):
@@ -243,9 +243,9 @@ class Gathering:
             if place is not None:
                 yield place, at
 
-    def at_first(self) -> tuple[Place, list[list[float]]]:
+    def at_first(self) -> tuple[ArrayPlace, list[list[float]]]:
         """The first place that terms are added at, with the factors of each of them."""
-        first: Place | None = None
+        first: ArrayPlace | None = None
         found: list[list[float]] = []
         for place, at in self.each():
             parts = self.expr.term.factors if isinstance(self.expr.term, a.Factors) else (self.expr.term,)
@@ -297,7 +297,7 @@ def _elements(expr: a.Formula) -> Iterator[a.ElementAt]:
             yield from _elements(part)
 
 
-def _index(at: Sequence[a.IndexPlace], letters: Mapping[str, int], shape: Sequence[int]) -> Place | None:
+def _index(at: Sequence[a.IndexPlace], letters: Mapping[str, int], shape: Sequence[int]) -> ArrayPlace | None:
     """The place that letters come to; None where it is not whole, or outside."""
     found = []
     for place, size in zip(at, shape, strict=True):

@@ -9,7 +9,7 @@ from math import isfinite, prod
 from netdsl.base.errors import RunError
 from netdsl.base.record import anew, entity, record
 from netdsl.dims.tensors import DType, Value
-from netdsl.lesson.numbers.arrays import Numbers
+from netdsl.lesson.numbers.arrays import NumberArray
 
 MOST_GIVEN = 500
 """Numbers of all weights and samples together: what stands on a board."""
@@ -19,7 +19,7 @@ NAMED = 8
 
 
 @record
-class Place:
+class Blank:
     """Something that has to be given: an input, a label, a weight, or what arrives at an output."""
 
     value: Value
@@ -35,10 +35,10 @@ class Place:
 
 
 @entity
-class Places:
+class Blanks:
     """All that has to be given, by its names: those of the net, and letters that are shorter."""
 
-    named: dict[str, Place] = anew(factory=dict)
+    named: dict[str, Blank] = anew(factory=dict)
     letters: dict[str, str] = anew(factory=dict)
     """Other names of some of them."""
 
@@ -57,7 +57,7 @@ class Places:
         return min([name, *(letter for letter, full in self.letters.items() if full == name)], key=len)
 
 
-def known(places: Places, given: Mapping[str, object]) -> tuple[dict[Value, Numbers], int]:
+def known(places: Blanks, given: Mapping[str, object]) -> tuple[dict[Value, NumberArray], int]:
     """The numbers of everything by its value, and how many samples they are of.
 
     Raises `RunError` for names that there are not, for what is missing, and for what has another shape.
@@ -72,7 +72,7 @@ def known(places: Places, given: Mapping[str, object]) -> tuple[dict[Value, Numb
     missing = [name for name in places.named if name not in full]
     if missing:
         raise RunError(_missing(places, missing))
-    found: dict[Value, Numbers] = {}
+    found: dict[Value, NumberArray] = {}
     batch: dict[str, int] = {}
     for name, place in places.named.items():
         count, numbers = _fitted(places.called(name), full[name], place)
@@ -85,7 +85,7 @@ def known(places: Places, given: Mapping[str, object]) -> tuple[dict[Value, Numb
     return found, next(iter(batch.values()), 1)
 
 
-def _small(places: Places) -> None:
+def _small(places: Blanks) -> None:
     total = sum(prod(place.shape) for place in places.named.values())
     if total <= MOST_GIVEN:
         return
@@ -97,7 +97,7 @@ def _small(places: Places) -> None:
     )
 
 
-def _missing(places: Places, missing: Sequence[str]) -> str:
+def _missing(places: Blanks, missing: Sequence[str]) -> str:
     """What has no number yet, with a way to give it."""
     words = [f"{places.called(name)}={_example(places.named[name].shape)}" for name in missing[:NAMED]]
     more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -120,7 +120,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
 
 
-def _fitted(name: str, value: object, place: Place) -> tuple[int, Numbers]:
+def _fitted(name: str, value: object, place: Blank) -> tuple[int, NumberArray]:
     """How many samples a value is of, with its numbers in their shape; axes of size 1 may be left out."""
     shape, items = _read(name, value)
     if place.whole:
@@ -130,19 +130,19 @@ def _fitted(name: str, value: object, place: Place) -> tuple[int, Numbers]:
     own, got = _long(place.shape), _long(shape)
     if not place.batched:
         if got == own or (len(shape) == 1 and len(items) == prod(place.shape)):
-            return 1, Numbers(place.shape, items)
+            return 1, NumberArray(place.shape, items)
         if not shape:
-            return 1, Numbers(place.shape, items * prod(place.shape))
+            return 1, NumberArray(place.shape, items * prod(place.shape))
     elif got == own or (len(shape) == 1 and len(items) == prod(place.shape)):
-        return 1, Numbers((1, *place.shape), items)
+        return 1, NumberArray((1, *place.shape), items)
     elif shape and _long(shape[1:]) == own and shape[0] <= MOST_SAMPLES:
-        return shape[0], Numbers((shape[0], *place.shape), items)
+        return shape[0], NumberArray((shape[0], *place.shape), items)
     elif place.filled and not shape:
-        return 1, Numbers((1, *place.shape), items * prod(place.shape))
+        return 1, NumberArray((1, *place.shape), items * prod(place.shape))
     raise RunError(_unfitting(name, shape, place))
 
 
-def _unfitting(name: str, shape: tuple[int, ...], place: Place) -> str:
+def _unfitting(name: str, shape: tuple[int, ...], place: Blank) -> str:
     got = f"a list of {' × '.join(map(str, shape))}" if shape else "one number"
     wanted = f"{' × '.join(map(str, place.shape))} numbers" if prod(place.shape) != 1 else "one number"
     if place.batched:
@@ -194,6 +194,6 @@ def _number(name: str, item: object) -> float:
     return number
 
 
-def place_of(value: Value, shape: tuple[int, ...], *, filled: bool = False, start: float | None = None) -> Place:
+def blank_of(value: Value, shape: tuple[int, ...], *, filled: bool = False, start: float | None = None) -> Blank:
     kind = value.type
-    return Place(value, shape, kind.batched, kind.dtype is not DType.FLOAT, filled, start)
+    return Blank(value, shape, kind.batched, kind.dtype is not DType.FLOAT, filled, start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from netdsl.lesson import algebra as a
-from netdsl.lesson.numbers.arrays import Numbers
+from netdsl.lesson.numbers.arrays import NumberArray
 from netdsl.lesson.numbers.computing import Gathering, Letters, NotComputed, computed
 from netdsl.lesson.writing import number_text, written
 
@@ -31,7 +31,7 @@ def _rounded(value: float) -> float:
     return 0.0 if near == 0 else near
 
 
-def array_text(array: Numbers, most: int = LISTED) -> str:
+def array_text(array: NumberArray, most: int = LISTED) -> str:
     """`[[1, 2], [3, 4]]`, without axes of size 1; of a large one the beginning."""
     shape = tuple(size for size in array.shape if size != 1)
     texts = [short(item) for item in array.items]
@@ -42,7 +42,7 @@ def array_text(array: Numbers, most: int = LISTED) -> str:
     return texts[0]
 
 
-def equation(formula: a.Formula, letters: Letters, result: Numbers, left: str = "") -> str:
+def equation(formula: a.Formula, letters: Letters, result: NumberArray, left: str = "") -> str:
     """`y = 2·1 + 0 = 2`: what a formula is with its numbers, and what they come to."""
     came = array_text(result)
     sums = [formula, *(formula.terms if isinstance(formula, a.Added) else ())]
@@ -54,7 +54,7 @@ def equation(formula: a.Formula, letters: Letters, result: Numbers, left: str = 
     return " = ".join([*steps, came])
 
 
-def _first(formula: a.Formula, letters: Letters, result: Numbers) -> str:
+def _first(formula: a.Formula, letters: Letters, result: NumberArray) -> str:
     """`; at [0,0,0,0] 1·2 + 3·1`: of a sum by index its first place, written out."""
     total = (
         formula
@@ -154,6 +154,6 @@ def _over_samples(expr: a.SumOver, letters: Letters) -> a.Formula:
         return a.SumOver(inserted(expr.term, letters), expr.axes, "")
     terms = []
     for sample in range(letters.batch):
-        own = {n: Numbers((), (array.items[sample],)) for n, array in letters.numbers.items() if array.shape}
+        own = {n: NumberArray((), (array.items[sample],)) for n, array in letters.numbers.items() if array.shape}
         terms.append(inserted(expr.term, Letters({**letters.numbers, **own}, 1, {})))
     return terms[0] if len(terms) == 1 else a.Added(tuple(terms))

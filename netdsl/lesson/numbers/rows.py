@@ -12,11 +12,11 @@ from netdsl.graph import Net, Part
 from netdsl.lesson.algebra import Formula
 from netdsl.lesson.extents import extents
 from netdsl.lesson.lines import LINE, LineFit
-from netdsl.lesson.numbers.arrays import Numbers, single, together
+from netdsl.lesson.numbers.arrays import NumberArray, single, together
 from netdsl.lesson.numbers.computing import Letters, computed
-from netdsl.lesson.numbers.given import Places
+from netdsl.lesson.numbers.given import Blanks
 from netdsl.lesson.numbers.inserted import LISTED, array_text, equation
-from netdsl.lesson.numbers.working import Figures
+from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.updates import rule
 from netdsl.lesson.watching import Moment
 from netdsl.lesson.wording import Worded
@@ -45,7 +45,7 @@ class RowNumbers:
 
 
 def row_numbers(
-    figures: Figures,
+    figures: NetNumbers,
     moment: Moment,
     letters: Mapping[Value, Formula],
     asked: Sequence[tuple[Value, Formula]],
@@ -79,7 +79,7 @@ def _definitions(found: Worded, known: Letters) -> Iterator[str]:
 # ---------------------------------------------------------------- weights
 
 
-def moves(figures: Figures, net: Net, part: Part, places: Places) -> Iterator[WeightMove]:
+def moves(figures: NetNumbers, net: Net, part: Part, places: Blanks) -> Iterator[WeightMove]:
     """How the first update moves each weight, the last row first."""
     learned = [v for v in figures.arrived if isinstance(v, WeightValue)]
     settings = net.recipe.settings if net.recipe is not None else {}
@@ -109,13 +109,13 @@ def moves(figures: Figures, net: Net, part: Part, places: Places) -> Iterator[We
         )
 
 
-def _letters(weight: Numbers, gradient: Numbers, rate: float) -> Letters:
+def _letters(weight: NumberArray, gradient: NumberArray, rate: float) -> Letters:
     """Those of a rule at the first update: nothing is remembered yet."""
     numbers = {"w": weight, "∂J/∂w": gradient, "α": single(rate), "t": single(1.0)}
     return Letters(numbers | dict.fromkeys("mvu", single(0.0)), 1, {})
 
 
-def _shortened(part: Part, gradients: Iterable[Numbers]) -> float:
+def _shortened(part: Part, gradients: Iterable[NumberArray]) -> float:
     """What all gradients are multiplied by where a recipe clips their norm."""
     if part.clip is None:
         return 1.0
@@ -126,11 +126,11 @@ def _shortened(part: Part, gradients: Iterable[Numbers]) -> float:
 # ---------------------------------------------------------------- a line
 
 
-def line_numbers(line: LineFit, figures: Figures, board: Sequence[str]) -> tuple[str, ...]:
+def line_numbers(line: LineFit, figures: NetNumbers, board: Sequence[str]) -> tuple[str, ...]:
     """The lines of the board with their numbers behind them; how the weights move stands at the end."""
     stands = {value.name: numbers for value, numbers in figures.known.items()}
     numbers = {letter: stands[name] for letter, name in line.letters.items()}
-    flat = {n: Numbers((len(a.items),) if n in "xy" else (), a.items) for n, a in numbers.items()}
+    flat = {n: NumberArray((len(a.items),) if n in "xy" else (), a.items) for n, a in numbers.items()}
     letters = Letters(flat, figures.batch, {})
     out = []
     for text in board:

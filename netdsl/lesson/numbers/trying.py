@@ -11,9 +11,9 @@ from netdsl.dims.tensors import DType, Value
 from netdsl.lesson.extents import SizesGiven
 from netdsl.lesson.lines import LineFit
 from netdsl.lesson.numbers.arrays import single
-from netdsl.lesson.numbers.given import Places, known, place_of
+from netdsl.lesson.numbers.given import Blanks, blank_of, known
 from netdsl.lesson.numbers.inserted import array_text
-from netdsl.lesson.numbers.working import Figures, leading
+from netdsl.lesson.numbers.working import NetNumbers, leading
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import Op
 from netdsl.passes.differentiate import Differentiated, Entry
@@ -23,11 +23,11 @@ STARTS = {"zeros": 0.0, "ones": 1.0}
 
 
 @entity
-class Trial:
+class WorkedTurn:
     """A net at given numbers."""
 
-    figures: Figures
-    places: Places
+    figures: NetNumbers
+    places: Blanks
 
     def texts(self) -> tuple[str, ...]:
         """`x = 2`: everything that was given."""
@@ -41,7 +41,7 @@ def tried(
     given: Mapping[str, object],
     begun: Mapping[str, Value],
     line: LineFit | None,
-) -> Trial:
+) -> WorkedTurn:
     """A net worked forward at numbers for its inputs, labels and weights; `begun` are outputs without a loss.
 
     Raises `RunError` for numbers that are missing, unknown or of another shape, and for a net that is too large or has
@@ -49,32 +49,32 @@ def tried(
     """
     ends = list(begun.values()) or list(found.losses.values())
     rows, wanted = leading(found.worker.entries, ends)
-    places = Places()
+    places = Blanks()
     for name, value in found.fields.items():
         if value in wanted:
-            places.named[name] = place_of(value, _shape(value, sizes))
+            places.named[name] = blank_of(value, _shape(value, sizes))
     for entry in rows:
         _weights(entry, places, sizes)
     for name, value in begun.items():
         arriving = Value(f"∂J/∂{name}", value.type)
-        places.named[arriving.name] = place_of(arriving, _shape(value, sizes), filled=True)
+        places.named[arriving.name] = blank_of(arriving, _shape(value, sizes), filled=True)
         places.letters[f"dJ/d{name}"] = arriving.name
     _shorter(rows, places, line)
     numbers, batch = known(places, given)
-    figures = Figures(sizes, batch, numbers)
+    figures = NetNumbers(sizes, batch, numbers)
     figures.forward(rows)
     for name, value in begun.items():
         figures.arrived[value] = numbers[places.named[f"∂J/∂{name}"].value]
     for loss in () if begun else found.losses.values():
         figures.give(loss, single(1.0))
-    return Trial(figures, places)
+    return WorkedTurn(figures, places)
 
 
 def _shape(value: Value, sizes: SizesGiven) -> tuple[int, ...]:
     return tuple(int(at(size, sizes)) for size in value.type.shape)
 
 
-def _weights(entry: Entry, places: Places, sizes: SizesGiven) -> None:
+def _weights(entry: Entry, places: Blanks, sizes: SizesGiven) -> None:
     """The weights of a row; running statistics begin as they do in training."""
     if not isinstance(entry.op, Op):
         return
@@ -82,10 +82,10 @@ def _weights(entry: Entry, places: Places, sizes: SizesGiven) -> None:
         value = entry.pen.weight(weight.name)
         if value.type.dtype is DType.FLOAT and value.name == entry.pen.key_of(weight.name):
             start = STARTS.get(weight.init.kind) if weight.buffer else None
-            places.named[value.name] = place_of(value, _shape(value, sizes), filled=True, start=start)
+            places.named[value.name] = blank_of(value, _shape(value, sizes), filled=True, start=start)
 
 
-def _shorter(rows: list[Entry], places: Places, line: LineFit | None) -> None:
+def _shorter(rows: list[Entry], places: Blanks, line: LineFit | None) -> None:
     """Letters of a course for a line; of other nets those of weights that no two rows have."""
     if line is not None:
         places.letters |= line.letters

@@ -10,7 +10,7 @@ from netdsl.base.record import anew, entity
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.lesson.algebra import Formula, Letter
-from netdsl.lesson.numbers.arrays import Numbers, Unfitting, shaped, single, together
+from netdsl.lesson.numbers.arrays import NumberArray, Unfitting, shaped, single, together
 from netdsl.lesson.numbers.computing import Letters, NotComputed, computed
 from netdsl.lesson.wording import Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
@@ -23,13 +23,13 @@ MOST_MADE = 5_000
 
 
 @entity
-class Figures:
+class NetNumbers:
     """The numbers of a net at some samples and weights: what each value is, and what has arrived at it."""
 
     sizes: Mapping[str, int]
     batch: int
-    known: dict[Value, Numbers]
-    arrived: dict[Value, Numbers] = anew(factory=dict)
+    known: dict[Value, NumberArray]
+    arrived: dict[Value, NumberArray] = anew(factory=dict)
     made: int = 0
 
     # ------------------------------------------------------------ forward
@@ -39,7 +39,7 @@ class Figures:
         for entry in entries:
             self.known.update(self.results(entry))
 
-    def results(self, entry: Entry) -> dict[Value, Numbers]:
+    def results(self, entry: Entry) -> dict[Value, NumberArray]:
         op, (first, *others) = entry.op, entry.results
         if isinstance(op, Constant):
             return {first: single(float(op.value))}
@@ -58,7 +58,7 @@ class Figures:
 
     def forward_letters(self, op: Op, entry: Entry, found: Worded) -> Letters:
         """Letters of a wording that nobody has given other ones."""
-        numbers: dict[str, Numbers] = {}
+        numbers: dict[str, NumberArray] = {}
         for declared in op.inputs():
             value = getattr(op, declared.name)
             if declared.many:
@@ -83,7 +83,7 @@ class Figures:
 
     # ------------------------------------------------------------ both ways
 
-    def reckoned(self, formula: Formula, letters: Letters, entry: Entry) -> Numbers:
+    def reckoned(self, formula: Formula, letters: Letters, entry: Entry) -> NumberArray:
         """What a formula comes to. Raises `RunError` for what has no number."""
         try:
             return computed(formula, letters)
@@ -94,7 +94,7 @@ class Figures:
                 raise _unreckoned(entry, str(error)) from None
             raise _too_large(entry) from None
 
-    def fitted(self, numbers: Numbers, value: Value, entry: Entry) -> Numbers:
+    def fitted(self, numbers: NumberArray, value: Value, entry: Entry) -> NumberArray:
         """Numbers in the shape of a value."""
         shape = self.shape(value.type)
         self.made += prod(shape)
@@ -127,7 +127,7 @@ class Figures:
             numbers[came.name] = self.arrived[entry.results[0]]
         return Letters(numbers, self.batch, _formulas(found))
 
-    def give(self, value: Value, gradient: Numbers) -> None:
+    def give(self, value: Value, gradient: NumberArray) -> None:
         """Add up what arrives at a value."""
         before = self.arrived.get(value)
         self.arrived[value] = gradient if before is None else together(float.__add__, before, gradient)
