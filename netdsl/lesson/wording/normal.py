@@ -98,11 +98,12 @@ def lrn(op: Lrn, board: Board) -> Worded:
 
     size, power = Letter("d"), Numeral(-op.beta)
     where = (
-        ("d", Numeral(op.k) + times(Numeral(op.alpha / op.size), Letter("a"))),
+        ("d", Numeral(op.k) + times(Numeral(op.alpha), Letter("a")) / Numeral(op.size)),
         ("e", (board.dy * Y) / size),
     )
     first: tuple[tuple[str, Formula | str], ...] = (("a", near(X**2, 1)),)
-    factor = times(Numeral(2 * op.alpha * op.beta / op.size), X, Letter("c"))
+    twice = Numeral(float(f"{2 * op.alpha * op.beta:.12g}"))  # without what binary fractions add to it
+    factor = times(twice, X, Letter("c")) / Numeral(op.size)
     given = board.dy * Raised(size, power) - factor
     return Worded(X * Raised(size, power), {"x": given}, (*first, *where, ("c", near(shares, -1))))
 
