@@ -50,11 +50,16 @@ def analyze(
     collector. Without `listed` there are totals and warnings only, no rows. Raises `NetError` for sizes that the net
     cannot take.
     """
-    if not is_int(batch) or not 1 <= batch <= MOST:
-        raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
+    require_batch(net, batch)
     with bounded(net):
         at = choose_sizes(net, sizes or {})
         return _report(net, Walk(at, net.written, batch, training, explained, collector, listed))
+
+
+def require_batch(net: Net, batch: int) -> None:
+    """Raise `NetError` for a number of samples that nothing can be counted of."""
+    if not is_int(batch) or not 1 <= batch <= MOST:
+        raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
 
 
 def check_budgets(net: Net, report: Report, collector: Collector) -> None:

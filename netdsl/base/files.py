@@ -71,7 +71,11 @@ def beside(path: Path, found: os.stat_result | None) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
     temporary = path.with_name(f".{path.name[:100]}.{MARK}-{os.getpid()}-{next(counter)}{path.suffix}")
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except OSError as error:
+        error.filename = str(path)  # what was asked for, and no name of ours
+        raise
     rights = stat.S_IMODE((found or os.fstat(handle)).st_mode)
     os.close(handle)
     try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netdsl.cli.options import sizes
+from netdsl.cli.options import EachOnce, sizes
 from netdsl.cli.streams import coloured, print_json
 from netdsl.cli.strict import add_strict, strictly
 from netdsl.text.diagnostics import Diagnostic, NetError, Severity
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="`.net` files or folders, or `-`")
     parser.add_argument(
-        "--size", metavar="H=224,W=224", type=sizes, default={},
+        "--size", metavar="H=224,W=224", type=sizes, action=EachOnce, default={},
         help="judge these sizes, too: of each net those that it has",
     )  # fmt: skip
     parser.add_argument(
@@ -38,8 +38,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     from netdsl.cli.specs import files_of
 
-    checked = [Checked(file, given.size, given.strict) for file in files_of(given.files)]
-    found = [d for one in checked for d in one.found]
+    files, found = [], []
+    try:
+        files = list(files_of(given.files))
+    except NetError as error:
+        if given.format == "text":
+            raise
+        found += error.diagnostics
+    checked = [Checked(file, given.size, given.strict) for file in files]
+    found += [d for one in checked for d in one.found]
     found += _unknown([one.program for one in checked if one.program is not None], given.size)
     errors = sum(d.severity is Severity.ERROR for d in found)
     judged = sum(one.judged(given.size) for one in checked)

@@ -65,4 +65,4 @@ def refuse_strays(given: Namespace) -> None:
 
 def _said(value: object) -> bool:
     """Whether an option was given; `--depth 0` is."""
-    return value is not None and value is not False and value not in ([], "")
+    return value is not None and value is not False and value != []

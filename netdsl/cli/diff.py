@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.base.errors import RunError
 from netdsl.cli.opening import Opened, open_program
-from netdsl.cli.options import add_choice, add_size, count, pair
+from netdsl.cli.options import EachOnce, add_choice, add_size, count, pair
 from netdsl.cli.streams import coloured, print_json
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_choice(parser)
     parser.add_argument("--new-net", metavar="NAME", help="which net of NEW (default: that of --net)")
     parser.add_argument(
-        "--new-set", metavar="NAME=VALUE", type=partial(pair, option=NEW_SET), action="append", default=[],
+        "--new-set", metavar="NAME=VALUE", type=partial(pair, option=NEW_SET), action=EachOnce, default=[],
         dest="new_settings",
         help="a setting of the net of NEW alone; may be repeated",
     )  # fmt: skip

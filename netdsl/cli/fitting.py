@@ -24,24 +24,33 @@ def add_fitting(parser: ArgumentParser) -> None:
         help="a card such as 'H100 80GB': whether it fits, the largest batch, a time by roofline",
     )
     group.add_argument(
-        "--checkpoint", metavar="ROW,…", default="",
+        "--checkpoint", metavar="ROW,…",
         help="what it saves that the blocks of these rows run again in the backward pass, with --training (default: "
         "the recipe's; none for no rows)",
     )  # fmt: skip
 
 
+def _rows(given: Namespace) -> list[str] | None:
+    """The rows that run again: None for those of the recipe."""
+    if given.checkpoint is None:
+        return None
+    rows = [w.strip() for w in given.checkpoint.split(",") if w.strip()]
+    if not rows:
+        given.parser.error("--checkpoint names no row: say some, or none for no rows")
+    return [] if rows == ["none"] else rows
+
+
 def fits(opened: Opened, given: Namespace) -> str:
     """The report that these options ask for; empty where none does."""
-    if not (given.training or given.precision or given.device or given.optimizer or given.checkpoint):
+    words = {name: getattr(given, name) for name in ("precision", "optimizer", "device", "checkpoint")}
+    if not given.training and all(word is None for word in words.values()):
         return ""
     from netdsl.fitting.asked import asked
     from netdsl.fitting.fit import fit
     from netdsl.reports import terminal_width
     from netdsl.reports.fitting import render_fit
 
-    words = {name: getattr(given, name) for name in ("training", "precision", "optimizer", "device")}
-    rows = [w.strip() for w in given.checkpoint.split(",") if w.strip()]
-    words |= {"batch": given.said, "checkpoint": [] if rows == ["none"] else rows or None}
+    words |= {"training": given.training, "batch": given.said, "checkpoint": _rows(given)}
     found = fit(opened.net, asked(opened.net, **words), given.size)
     width = given.width if given.width is not None else terminal_width()
     return render_fit(found, given.format, width=width, depth=given.depth, expand=given.expand)

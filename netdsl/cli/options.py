@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
@@ -30,7 +30,7 @@ def add_net(parser: ArgumentParser) -> None:
 def add_choice(parser: ArgumentParser) -> None:
     parser.add_argument("--net", metavar="NAME", help="which net of the file (default: the first)")
     parser.add_argument(
-        "--set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="settings",
+        "--set", metavar="NAME=VALUE", type=pair, action=EachOnce, default=[], dest="settings",
         help="a setting of the net, such as classes=10; may be repeated",
     )  # fmt: skip
 
@@ -44,8 +44,9 @@ def add_recipe(parser: Arguments) -> None:
 
 def add_size(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--size", metavar="H=512,W=1024", type=sizes, default={}, help="numbers for the symbols of the input"
-    )
+        "--size", metavar="H=512,W=1024", type=sizes, action=EachOnce, default={},
+        help="numbers for the symbols of the input",
+    )  # fmt: skip
 
 
 def add_device(parser: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def add_filled(parser: ArgumentParser) -> None:
     """What makes of a text something to compute with, where a command takes it in the place of a run."""
     text = parser.add_argument_group("of a `.net` file in the place of a run")
     text.add_argument(
-        "--set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="settings",
+        "--set", metavar="NAME=VALUE", type=pair, action=EachOnce, default=[], dest="settings",
         help="a setting of the net; may be repeated",
     )  # fmt: skip
     add_recipe(text)
@@ -152,8 +153,35 @@ def sizes(text: str) -> dict[str, int]:
                 f"`{part[:LONGEST]}` names no size: each has the name of the text, as in H=224,W=224"
             )
         name, value = pair(part)
+        if name in found:
+            raise ArgumentTypeError(f"`{name}` has two sizes, {found[name]} and {value}: leave one of them out")
         found[name] = count(value)
+    if not found:
+        raise ArgumentTypeError("there is no size: write H=224,W=224")
     return found
+
+
+class EachOnce(Action):
+    """An option that may stand several times, each time with other names: none is said twice."""
+
+    def __call__(
+        self, parser: ArgumentParser, given: Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        before = getattr(given, self.dest) or ()
+        names = [name for name, _ in _pairs(before)]
+        twice = next((name for name, _ in _pairs(values) if name in names), None)
+        if twice is not None:
+            parser.error(f"{option_string} says {twice} twice: leave one of them out")
+        joined = [*_pairs(before), *_pairs(values)]
+        setattr(given, self.dest, dict(joined) if isinstance(values, dict) else joined)
+
+
+def _pairs(found: object) -> list[tuple[str, object]]:
+    """`{"H": 1}`, `[("a", "1")]` or `("a", "1")` as pairs."""
+    if isinstance(found, dict):
+        return list(found.items())
+    assert isinstance(found, (list, tuple))
+    return [(found[0], found[1])] if isinstance(found, tuple) and found else list(found)
 
 
 def count(text: str) -> int:
@@ -177,6 +205,8 @@ def chosen(choices: Sequence[str]) -> Callable[[str], list[str]]:
 
             help = did_you_mean(unknown, choices) or f"choose of {', '.join(choices)}"
             raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
+        if not found:
+            raise ArgumentTypeError(f"it names nothing: choose of {', '.join(choices)}")
         return found
 
     return read

@@ -63,12 +63,16 @@ def swept(given: Namespace) -> None:
     """Print what `--sweep` asks for. Raises `NetError` where the net takes none of the sizes."""
     from netdsl.cli.specs import program_of, read_by
     from netdsl.reports.sweep import render
+    from netdsl.sizing.sweep import SweepError
 
     _checked(given)
     program = program_of(given.file, dict(given.settings))
     if given.output is not None:
         _keep_others(given.output, read_by(program))
-    found = _counted(program.net(given.net, trained=False), given)
+    try:
+        found = _counted(program.net(given.net, trained=False), given)
+    except SweepError as error:
+        given.parser.error(str(error))
     text = render(found, given.format, width=_width(given))
     if given.format == "json":
         print_json(text.rstrip("\n"))

@@ -46,7 +46,7 @@ def linear(op: Linear) -> int:
     Instancenorm,
     Rmsnorm,
     PRelu,
-    why="counts a norm, or a slope, as the numbers in its weights, once a sample",
+    why="counts one multiply-add for each weight of a norm or a slope, whatever the number of positions",
 )
 def weights(op: Op) -> int:
     return _once(op, next(iter(op.operands())))

@@ -32,6 +32,9 @@ def asked(
     checkpoint: Sequence[str] | None = None,
 ) -> StepAsked:
     """What a step shall be. Raises `RunError` for a word that nothing is called."""
+    stray = next((name for name, word in (("optimizer", optimizer), ("checkpoint", checkpoint)) if word), None)
+    if stray is not None and not training:
+        raise RunError(f"`{stray}` is about training: ask for that, too, or leave it out")
     recipe = net.recipe if training else None
     own = recipe.settings if recipe is not None else {}
     chosen = read_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
@@ -40,7 +43,7 @@ def asked(
     return StepAsked(
         batch=batch if batch is not None else own.get("batch", 1),
         training=training,
-        precision=_one_of(precision or own.get("precision", "no"), PRECISIONS, "precision"),
+        precision=_one_of(own.get("precision", "no") if precision is None else precision, PRECISIONS, "precision"),
         optimizer=chosen,
         card=None if device is None else read_card(device),
         accumulate=own.get("accumulate", 1),
@@ -50,6 +53,8 @@ def asked(
 
 
 def _unknown(word: str, known: tuple[str, ...], what: str) -> RunError:
+    if not word.strip():
+        return RunError(f"the {what} has no name: there are {', '.join(known)}")
     near = nearest(word, known)
     hint = f"did you mean `{near}`? " if near else ""
     return RunError(f"no {what} is called `{word[:LONGEST]}`: {hint}there are {', '.join(known)}")

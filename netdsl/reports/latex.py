@@ -22,18 +22,23 @@ LONG = 45
 
 
 def escape(text: str) -> str:
-    """Text in which no character is taken for a command; letters that a plain LaTeX lacks are spelt in ASCII."""
+    """Text in which no character is taken for a command; letters that ASCII can spell are spelt so, others stay."""
     return "".join(SIGNS.get(c) or (c if " " <= c <= "\x7e" else _spelt(c)) for c in text)
 
 
 def _spelt(letter: str) -> str:
-    return "".join(SIGNS.get(c, c) for c in spelled(letter) if " " <= c <= "\x7e")
+    found = spelled(letter)
+    if found == "?":
+        return letter if letter.isprintable() else "?"
+    return "".join(SIGNS.get(c, c) for c in found if " " <= c <= "\x7e")
 
 
 def as_latex(report: Report, *, depth: int | None = None, expand: bool = False) -> str:
     """A table with a caption; one that a page has no room for is a `longtable`."""
     shown = lines(report.rows, depth, expand)
     out = list(_long(report, shown) if len(shown) > LONG else _short(report, shown))
+    if not all(map(str.isascii, out)):
+        out[0] += "; its letters beyond ASCII need LuaLaTeX or XeLaTeX"
     return "\n".join(out) + "\n"
 
 

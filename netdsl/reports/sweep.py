@@ -194,7 +194,8 @@ def _csv(found: Sweep) -> Iterator[str]:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     totals = [column.name for column in in_totals()]
-    writer.writerow([*found.net.symbols, BATCH, *totals, "refused", "dropping"])
+    samples = BATCH if BATCH not in found.net.symbols else "samples"
+    writer.writerow([*found.net.symbols, samples, *totals, "refused", "dropping"])
     for point in found.points:
         numbers = [getattr(point.totals, name) if point.totals else None for name in totals]
         writer.writerow(

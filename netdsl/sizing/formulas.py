@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count
 
-from netdsl.analyzer import bounded, sizes_of
+from netdsl.analyzer import bounded, require_batch, sizes_of
 from netdsl.base.record import keyed
 from netdsl.dims.quasi import primes
 from netdsl.graph import Net
@@ -36,6 +36,7 @@ class SizeClass:
 class Formulas:
     """TotalForms of a net at all batches, and at all sizes that it takes of some classes."""
 
+    net: Net
     batch: str
     """What the number of samples is called."""
     at: dict[str, SizeClass]
@@ -44,8 +45,15 @@ class Formulas:
     """Those that batch or sizes change; all others but the peak of memory are what they are."""
 
     def number(self, column: str, batch: int = 1, sizes: Mapping[str, int] | None = None) -> int:
-        """A total at some sizes. Raises `ValueError` for sizes for which the formulas do not hold."""
-        given = sizes or {}
+        """A total at some sizes; those of other symbols are as in a report.
+
+        Raises `NetError` for sizes that the net does not take, `ValueError` for those for which the formulas do not
+        hold and for a total that has none.
+        """
+        require_batch(self.net, batch)
+        given = sizes_of(self.net, sizes)
+        if column not in self.totals:
+            raise ValueError(f"there is no formula of `{column}`: there are {', '.join(self.totals)}")
         other = next((s for s, c in self.at.items() if given[s] % c.modulus != c.remainder), None)
         if other is not None:
             one = self.at[other]
@@ -76,7 +84,7 @@ def _made(net: Net, at: Mapping[str, int], batch: str) -> Formulas:
     for symbol in moduli:
         moduli[symbol] = _least(summing, symbol, moduli, at, totals)
     classes = {s: SizeClass(modulus=m, remainder=at[s] % m) for s, m in moduli.items() if m > 1}
-    return Formulas(batch=batch, at=classes, totals=totals)
+    return Formulas(net=net, batch=batch, at=classes, totals=totals)
 
 
 def _least(summing: Summing, symbol: str, moduli: Mapping[str, int], at: Mapping[str, int], totals: TotalForms) -> int:

@@ -131,6 +131,10 @@ def sweep(
 def points(found: Sweep, sizes: Mapping[str, int], batch: int = 1) -> Iterator[SweepPoint]:
     """The points of a sweep one by one, as they are counted."""
     names = [name for axis in found.axes for name in axis.names if name != BATCH]
+    if BATCH in found.net.symbols and any(BATCH in axis.names for axis in found.axes):
+        raise SweepError(
+            f"`{BATCH}` is a size of {found.net.name}, and the word for its samples: give the size another name"
+        )
     for name in names:
         if name not in found.net.symbols:
             sizes_of(found.net, {name: 1})  # says what the net has

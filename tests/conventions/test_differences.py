@@ -71,7 +71,7 @@ SAID = """\
         first.conv1   conv(4, 3, pad=1)  6,912 → 7,168  +256
         second.conv1  conv(4, 3, pad=1)  9,216 → 9,472  +256
 
-   +16  it counts a norm, or a slope, as the numbers in its weights, once a sample
+   +16  it counts one multiply-add for each weight of a norm or a slope, whatever the number of positions
         first.batchnorm1 and 1 more  batchnorm  0 → 8  +8 × 2
 """
 
