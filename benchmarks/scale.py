@@ -3,8 +3,9 @@
     python benchmarks/scale.py [ROUNDS]
 
 Two ratios, the medians over rounds. Of whole processes: `netdsl report` on each file. Of `load` and `analyze` alone: a
-process reads ten small files, then the large one, and keeps all that it made, so that both halves last equally
-long; counted is the CPU time of the large file over that of the mean small one. Nothing allocates a weight.
+process reads ten small files of other widths, so that nothing is known of them yet, then the large one, and keeps
+all that it made, so that both halves last equally long; counted is the CPU time of the large file over that of the mean
+small one. Nothing allocates a weight.
 """
 
 from __future__ import annotations
@@ -27,50 +28,50 @@ SMALL, TIMES = 1_000, 10
 LARGE = SMALL * TIMES
 
 
-def plain(layers: int) -> Iterator[str]:
+def plain(layers: int, width: int) -> Iterator[str]:
     """Convolutions and activations, one after the other, each with a name."""
     for i in range(layers // 2):
-        yield f"c{i}: conv(16, 3, pad=1) -> relu"
+        yield f"c{i}: conv({width}, 3, pad=1) -> relu"
 
 
-def residual(layers: int) -> Iterator[str]:
+def residual(layers: int, width: int) -> Iterator[str]:
     """Pairs of convolutions with the sum of two earlier values behind them."""
-    yield "s0: conv(16, 3, pad=1)"
+    yield f"s0: conv({width}, 3, pad=1)"
     for i in range(1, layers // 5 + 1):
-        yield f"a{i}: conv(16, 3, pad=1) -> batchnorm -> relu"
-        yield f"b{i}: conv(16, 3, pad=1)"
+        yield f"a{i}: conv({width}, 3, pad=1) -> batchnorm -> relu"
+        yield f"b{i}: conv({width}, 3, pad=1)"
         yield f"s{i}: s{i - 1} + b{i}"
 
 
-def unnamed(layers: int) -> Iterator[str]:
+def unnamed(layers: int, width: int) -> Iterator[str]:
     """Rows without names, which are numbered."""
     for _ in range(layers // 4):
-        yield "conv(16, 3, pad=1) -> batchnorm -> relu -> dropout(0.1)"
+        yield f"conv({width}, 3, pad=1) -> batchnorm -> relu -> dropout(0.1)"
 
 
-KINDS: dict[str, Callable[[int], Iterator[str]]] = {f.__name__: f for f in (plain, residual, unnamed)}
+KINDS: dict[str, Callable[[int, int], Iterator[str]]] = {f.__name__: f for f in (plain, residual, unnamed)}
 
 
-def text(kind: str, layers: int) -> str:
-    rows = "".join(f"  {row}\n" for row in KINDS[kind](layers))
-    return f"net Long {{\n  input image [16, 32, 32]\n{rows}  output result: conv(1, 1)\n}}\n"
+def text(kind: str, layers: int, width: int = 16) -> str:
+    rows = "".join(f"  {row}\n" for row in KINDS[kind](layers, width))
+    return f"net Long {{\n  input image [{width}, 32, 32]\n{rows}  output result: conv(1, 1)\n}}\n"
 
 
 def measure(kind: str, folder: Path) -> tuple[float, float]:
     """CPU seconds to load and analyze a small file, on average, and the large one."""
     kept = []
 
-    def read(layers: int) -> float:
+    def read(layers: int, width: int) -> float:
         path = folder / f"{kind}{layers}.net"
-        path.write_text(text(kind, layers))
+        path.write_text(text(kind, layers, width))
         began = time.process_time()
         net = load_file(path).net()
         kept.append((net, analyze(net)))
         assert kept[-1][1].totals.layers >= 0.9 * layers
         return time.process_time() - began
 
-    read(TIMES)  # what is done once: tables, the standard library
-    return statistics.mean(read(SMALL) for _ in range(TIMES)), read(LARGE)
+    read(TIMES, 8)  # what is done once: tables, the standard library
+    return statistics.mean(read(SMALL, 32 + i) for i in range(TIMES)), read(LARGE, 16)
 
 
 def whole(kind: str, folder: Path) -> tuple[float, float]:
