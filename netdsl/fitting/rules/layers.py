@@ -54,7 +54,8 @@ def locally_connected(use: OpUse[LocallyConnected]) -> Tensor:
     filters, *bias = use.trained()
     patches = t.call(x, count=(0, places * taps), saves=())
     patches, filters = t.low(patches, filters)
-    out = t.call(patches, filters, count=use.count, width=patches.width, saves=[patches, filters])
+    saved = [patches, *([filters] if patches.learns else [])]
+    out = t.call(patches, filters, count=use.count, width=patches.width, saves=saved)
     return out if not bias else t.call(out, *bias, width=max(out.width, FULL))
 
 
