@@ -290,6 +290,7 @@ def test_multiply_accumulates_of_specs_are_pytorchs(path: Path) -> None:
     for name in program.names:
         net = program.net(name)
         totals = netdsl.analyze(net).totals
-        if totals.params < LARGEST and totals.activation_bytes < 1e9:
+        causal = any(getattr(node.op, "causal", False) for _, node in net.walk())  # it counts pairs that none reads
+        if totals.params < LARGEST and totals.activation_bytes < 1e9 and not causal:
             said = count("torch", netdsl.torch_module(net, seed=0), samples(net))
             assert isinstance(said, str) or said == 2 * totals.macs, name
