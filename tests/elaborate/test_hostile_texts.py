@@ -248,7 +248,7 @@ REPORTS = ("report", "report --explain", "report --format json", "report --forma
 def test_each_construct_at_the_limits(name: str, words: int, tmp_path: Path) -> None:
     file = written(tmp_path, name, words)
     right = answers([Asked("check", file)])
-    letters = 60_000 + 40 * file.stat().st_size
+    letters = 60_000 + 45 * file.stat().st_size
     shown = [Asked(command, file, 3 * SECONDS, letters) for command in REPORTS if right == [0]]
     assert answers([*shown, Asked("fmt", file), Asked("check", file)])[-1:] == right
 
