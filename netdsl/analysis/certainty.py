@@ -10,21 +10,11 @@ not counted: it is missing in the sums, and `--strict` refuses it. An estimate i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 EXACT = "exact"
 ESTIMATE = "estimate"
 NOT_COUNTED = "not counted"
 
-ORDER = (EXACT, ESTIMATE, NOT_COUNTED)
-"""From what is sure to what is not there."""
-
 
 def certainty(missing: bool, estimated: bool) -> str:
-    """Of a layer of which a number is missing, or estimated."""
+    """Of a layer, or of all in a block, of which a number is missing, or estimated."""
     return NOT_COUNTED if missing else ESTIMATE if estimated else EXACT
-
-
-def least(found: Iterable[str]) -> str:
-    """Of a block: that of the layer in it that is relied on least."""
-    return max(found, key=ORDER.index, default=EXACT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from netdsl.analysis.certainty import certainty, least
+from netdsl.analysis.certainty import certainty
 from netdsl.analysis.columns import Tally, summed
 from netdsl.analysis.counts import LayerAt
 from netdsl.analysis.drafts import Nesting, Remarks, RowDraft, RowMaker
@@ -295,7 +295,7 @@ class Walk:
     # ------------------------------------------------------------ blocks
 
     def block(self, node: Node, op: Block, place: Nesting) -> Tally:
-        index = len(self.drafts)
+        index, missing, estimated = len(self.drafts), len(self.uncounted), len(self.estimates)
         owned = self.owns(node, place)
         inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
         self.drafts.append(None)
@@ -309,7 +309,7 @@ class Walk:
         else:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
-        counted = least(d.remarks.counted for d in self.drafts[index + 1 :] if d is not None)
+        counted = certainty(len(self.uncounted) > missing, len(self.estimates) > estimated)
         remarks = Remarks(explanation=lines, steps=steps, counted=counted)
         self.drafts[index] = RowDraft(block, place, count, owned, remarks, self.fields.get(node.results[0]))
         return count
