@@ -7,6 +7,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netdsl.cli.options import EachOnce
+
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
@@ -24,7 +26,7 @@ def add_lesson(parser: ArgumentParser) -> None:
         "the weights (implies --explain; as table, json or markdown)",
     )  # fmt: skip
     parser.add_argument(
-        "--at", metavar="x=2,y=5", type=numbers, action="append",
+        "--at", metavar="x=2,y=5", type=numbers, action=EachOnce,
         help="with --backward of a small net: numbers for each input, label and weight by name, lists as x=[1,2]; may "
         "be repeated",
     )  # fmt: skip
@@ -74,21 +76,8 @@ def _number(text: str) -> float:
         raise ArgumentTypeError(f"`{text[:SHOWN]}` is no number: write 2, 0.5 or 1e-3, a list as [1,2]") from None
 
 
-def numbers_of(given: Namespace) -> dict[str, object] | None:
-    """Those of all `--at` together; None where nothing is given."""
-    if not given.at:
-        return None
-    found: dict[str, object] = {}
-    for each in given.at:
-        twice = next((name for name in each if name in found), None)
-        if twice is not None:
-            given.parser.error(f"--at: `{twice[:SHOWN]}` is given twice")
-        found |= each
-    return found
-
-
 def taught_report(net: Net, given: Namespace) -> Report:
     """The report with the lesson."""
     from netdsl.lesson.reporting import taught
 
-    return taught(net, sizes=given.size, batch=given.batch, at=numbers_of(given))
+    return taught(net, sizes=given.size, batch=given.batch, at=given.at)

@@ -171,7 +171,7 @@ class EachOnce(Action):
         names = [name for name, _ in _pairs(before)]
         twice = next((name for name, _ in _pairs(values) if name in names), None)
         if twice is not None:
-            parser.error(f"{option_string} says {twice} twice: leave one of them out")
+            parser.error(f"{option_string} says {twice[:LONGEST]} twice: leave one of them out")
         joined = [*_pairs(before), *_pairs(values)]
         setattr(given, self.dest, dict(joined) if isinstance(values, dict) else joined)
 
