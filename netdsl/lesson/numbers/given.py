@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, prod
 
@@ -10,6 +9,7 @@ from netdsl.base.errors import RunError
 from netdsl.base.record import anew, entity, record
 from netdsl.dims.tensors import DType, Value
 from netdsl.lesson.numbers.arrays import NumberArray
+from netdsl.text.diagnostics import did_you_mean
 
 MOST_GIVEN = 500
 """Numbers of all weights and samples together: what stands on a board."""
@@ -29,7 +29,7 @@ class Blank:
     whole: bool
     """Whether it takes whole numbers alone."""
     filled: bool = False
-    """Whether one number may stand for all of them."""
+    """Whether one number may stand for a whole sample, as it may for what is of no sample."""
     start: float | None = None
     """What each number is unless it is given."""
 
@@ -47,8 +47,7 @@ class Blanks:
         found = name if name in self.named else self.letters.get(name, "")
         if not found:
             known = list(dict.fromkeys([*self.letters, *self.named]))
-            near = difflib.get_close_matches(name, known, 1)
-            help = f"did you mean `{near[0]}`?" if near else f"there are {_listed(known)}"
+            help = did_you_mean(name, known) or f"there are {_listed(known)}"
             raise RunError(f"--at: nothing to be given is called `{name[:40]}`: {help}")
         return found
 

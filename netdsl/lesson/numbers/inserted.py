@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import prod
 
 from netdsl.lesson import algebra as a
@@ -44,36 +45,26 @@ def array_text(array: NumberArray, most: int = LISTED) -> str:
 
 def equation(formula: a.Formula, letters: Letters, result: NumberArray, left: str = "") -> str:
     """`y = 2·1 + 0 = 2`: what a formula is with its numbers, and what they come to."""
-    came = array_text(result)
-    sums = [formula, *(formula.terms if isinstance(formula, a.Added) else ())]
-    if any(isinstance(part, a.IndexSum) for part in sums):
-        return f"{left}{' = ' if left else ''}{came}{_first(formula, letters, result)}"
+    came, parts = array_text(result), formula.terms if isinstance(formula, a.Added) else (formula,)
+    total = next((part for part in parts if isinstance(part, a.IndexSum)), None)
+    if total is not None:
+        beside = [part for part in parts if part is not total] if len(result.items) == 1 else []
+        return f"{left}{' = ' if left else ''}{came}{_first(total, beside, letters)}"
     text = written(inserted(formula, letters))
     steps = [left] if left else []
     steps += [] if text in (came, written(formula)) else [text]
     return " = ".join([*steps, came])
 
 
-def _first(formula: a.Formula, letters: Letters, result: NumberArray) -> str:
-    """`; at [0,0,0,0] 1·2 + 3·1`: of a sum by index its first place, written out."""
-    total = (
-        formula
-        if isinstance(formula, a.IndexSum)
-        else next(
-            part for part in (formula.terms if isinstance(formula, a.Added) else ()) if isinstance(part, a.IndexSum)
-        )
-    )
+def _first(total: a.IndexSum, beside: Sequence[a.Formula], letters: Letters) -> str:
+    """`; at [0,0,0,0] 1·2 + 3·1`: of a sum by index its first place, written out, with what is added to it."""
     place, terms = Gathering(total, letters).at_first()
     if total.largest or not terms:
         return ""
     texts = ["·".join(_factor(factor) for factor in factors) for factors in terms[:TERMS]]
     texts += ["…"] if len(terms) > TERMS else []
-    texts += [written(inserted(part, letters)) for part in _others(formula, total) if len(result.items) == 1]
+    texts += [written(inserted(part, letters)) for part in beside]
     return f";  at [{','.join(map(str, place))}]: {' + '.join(texts)}"
-
-
-def _others(formula: a.Formula, total: a.IndexSum) -> list[a.Formula]:
-    return [part for part in formula.terms if part is not total] if isinstance(formula, a.Added) else []
 
 
 def _factor(value: float) -> str:
@@ -116,13 +107,12 @@ def inserted(expr: a.Formula, letters: Letters) -> a.Formula:
     return _placed(expr, put)
 
 
-def _placed(expr: a.Formula, put: object) -> a.Formula:
+def _placed(expr: a.Formula, put: Callable[[a.Formula], a.Formula]) -> a.Formula:
     """What is at other places: of a single number the number."""
-    assert callable(put)
     if isinstance(expr, a.Transposed | a.AsRows | a.OnAxes | a.Everywhere | a.Rearranged):
         term = put(expr.term)
         if isinstance(term, a.Numeral) or isinstance(expr, a.AsRows | a.OnAxes):
-            return term if isinstance(term, a.Formula) else expr
+            return term
         return a.Transposed(term) if isinstance(expr, a.Transposed) else expr
     return expr
 

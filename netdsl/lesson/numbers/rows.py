@@ -90,10 +90,9 @@ def moves(figures: NetNumbers, net: Net, part: Part, places: Blanks) -> Iterator
         manner = manners(value.name, len(value.weight.shape))
         optimizer = type(part.optimizer)(**{**part.optimizer.given(), "weight_decay": manner.decay})
         letters = _letters(figures.known[value], gradient, part.optimizer.lr * manner.speed)
-        lines = []
-        name = places.called(value.name)
-        targets = rule(optimizer)
-        name = value.name if name in {target.name for target, _ in targets} else name
+        lines, targets = [], rule(optimizer)
+        short = places.called(value.name)
+        name = value.name if short in {target.name for target, _ in targets} else short
         for target, formula in targets:
             came = computed(formula, letters)
             text = equation(formula, letters, came)

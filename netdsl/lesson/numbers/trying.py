@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from netdsl.analysis.counts import shape_at
 from netdsl.base.record import entity
-from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.lesson.extents import SizesGiven
 from netdsl.lesson.lines import LineFit
@@ -52,12 +52,12 @@ def tried(
     places = Blanks()
     for name, value in found.fields.items():
         if value in wanted:
-            places.named[name] = blank_of(value, _shape(value, sizes))
+            places.named[name] = blank_of(value, shape_at(value.type, sizes))
     for entry in rows:
         _weights(entry, places, sizes)
     for name, value in begun.items():
         arriving = Value(f"∂J/∂{name}", value.type)
-        places.named[arriving.name] = blank_of(arriving, _shape(value, sizes), filled=True)
+        places.named[arriving.name] = blank_of(arriving, shape_at(value.type, sizes), filled=True)
         places.letters[f"dJ/d{name}"] = arriving.name
     _shorter(rows, places, line)
     numbers, batch = known(places, given)
@@ -70,10 +70,6 @@ def tried(
     return WorkedTurn(figures, places)
 
 
-def _shape(value: Value, sizes: SizesGiven) -> tuple[int, ...]:
-    return tuple(int(at(size, sizes)) for size in value.type.shape)
-
-
 def _weights(entry: Entry, places: Blanks, sizes: SizesGiven) -> None:
     """The weights of a row; running statistics begin as they do in training."""
     if not isinstance(entry.op, Op):
@@ -82,7 +78,7 @@ def _weights(entry: Entry, places: Blanks, sizes: SizesGiven) -> None:
         value = entry.pen.weight(weight.name)
         if value.type.dtype is DType.FLOAT and value.name == entry.pen.key_of(weight.name):
             start = STARTS.get(weight.init.kind) if weight.buffer else None
-            places.named[value.name] = blank_of(value, _shape(value, sizes), filled=True, start=start)
+            places.named[value.name] = blank_of(value, shape_at(value.type, sizes), start=start)
 
 
 def _shorter(rows: list[Entry], places: Blanks, line: LineFit | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, prod
 
+from netdsl.analysis.counts import shape_at
 from netdsl.base.errors import RunError
 from netdsl.base.record import anew, entity
 from netdsl.dims import at
@@ -112,7 +113,7 @@ class NetNumbers:
         return found
 
     def shape(self, type: TensorType) -> tuple[int, ...]:
-        own = tuple(int(at(size, self.sizes)) for size in type.shape)
+        own = shape_at(type, self.sizes)
         return own if not type.batched else (1 if type.single else self.batch, *own)
 
     # ------------------------------------------------------------ back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netdsl.lesson.algebra import AxisWeights, Formula, Letter, Transposed
+from netdsl.lesson.algebra import AxisWeights, Letter, Transposed
 from netdsl.lesson.wording.table import Board, Worded, says
 from netdsl.ops.resize import Resize, Unpool
 
@@ -26,14 +26,11 @@ def axis_by_axis(board: Board, given: Sequence[int], made: Sequence[int], way: s
     matrices = [AxisWeights(name, way, m, g) for name, g, m in zip("AB", given, made, strict=False)]
     words = [what.format(given=f"{g:,}", made=f"{m:,}", factor=m // g or 1) for g, m in zip(given, made, strict=True)]
     where = tuple((m.name, f"[{m.made:,} × {m.given:,}], {text}") for m, text in zip(matrices, words, strict=True))
-    y: Formula = X
-    back: Formula = board.dy
     if len(matrices) == 1:
         (along,) = matrices
         return Worded(X @ Transposed(along), {"x": board.dy @ along}, where)
     rows, columns = matrices
-    y, back = rows @ X @ Transposed(columns), Transposed(rows) @ board.dy @ columns
-    return Worded(y, {"x": back}, where)
+    return Worded(rows @ X @ Transposed(columns), {"x": Transposed(rows) @ board.dy @ columns}, where)
 
 
 @says(Resize)
