@@ -170,11 +170,15 @@ class _File:
             if self.refusals.failed:
                 return
             family = Family([layout])
-            found = self._unkept(family) | {n for n in numbering(layout, self.again) if is_open(n, [layout.use])}
+            found = self._unkept(family) | self._fixed(layout)
             if not found:
                 break
             hidden |= found
         self._record(family, ClassWriter(self.name, family, self.classes, self.again))
+
+    def _fixed(self, layout: ClassLayout) -> set[str]:
+        """Arguments that change which blocks there are, where the class names some that run again."""
+        return {n for n in numbering(layout, self.again) if is_open(n, [layout.use])} if self.again else set()
 
     def _assembled(self) -> str:
         parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]
