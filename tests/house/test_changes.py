@@ -38,7 +38,7 @@ TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
     "composite": (("netdsl", "report", "wide.net"),),
     "column": (
         ("netdsl.reference", "docs"),
-        ("pytest", "-k", "schema", "tests/analysis/test_analyzer.py"),
+        ("pytest", "-k", "schema_in_docs", "tests/reports/test_schema.py"),
         ("netdsl", "report", "few.net", "--format", "csv"),
     ),
     "pass": (
