@@ -21,7 +21,7 @@ def add_fitting(parser: ArgumentParser) -> None:
     group.add_argument(
         "--device",
         metavar="CARD",
-        help="a card such as 'H100 80GB': whether it fits, the largest batch, a time by roofline",
+        help="a card such as 'H100 80GB', or a memory, 8GB: whether it fits, the largest batch, a time by roofline",
     )
     group.add_argument(
         "--checkpoint", metavar="ROW,…",

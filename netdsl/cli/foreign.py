@@ -287,7 +287,7 @@ def _device(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     if "--device" not in line.options:
         return "nothing is trained by this command, which needs no device: leave it out"
     if line.command == "report":
-        return "a card has its name there: write `--device 'RTX 4090'`"
+        return "a card has its name there, or its memory: write `--device 'RTX 4090'` or `--device 8GB`"
     value = ",".join(values).strip("[]").lower()
     if value in ("mps", "tpu", "xpu", "hpu", "rocm", "xla"):
         return f"there is no `{value}` for netdsl: write `--device cuda` or `--device cpu`"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from netdsl.base.errors import RunError
 from netdsl.base.slips import nearest
-from netdsl.fitting.cards import CARDS, CardSheet, cards_with, find_cards
+from netdsl.fitting.cards import CARDS, CardSheet
 from netdsl.fitting.fit import StepAsked
+from netdsl.fitting.naming import cards_with, find_cards, memory_alone
 from netdsl.graph import Net
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
@@ -17,6 +18,8 @@ PRECISIONS = ("no", "fp16", "bf16")
 RATE = 0.1
 """A learning rate for optimizers that need one, which changes no memory."""
 SETTING = re.compile(r"\s*(\w+)\s*=\s*([\w.+-]+)\s*")
+ANY_MEMORY = "`--device 8GB`"
+MEMORY_WORD = re.compile(r"\d+(\.\d+)?\s*[gm](i?b)?", re.IGNORECASE)
 LONGEST = 60
 """Letters of a word that a message shows."""
 
@@ -67,17 +70,31 @@ def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
 
 
 def read_card(name: str) -> CardSheet:
-    """A card by its name, or by as much of it as no other begins with."""
+    """A card by its name or a driver's, by as much of it as no other has, or a memory alone, such as `8GB`."""
+    alone = memory_alone(name)
+    if alone is not None:
+        return alone
     found = find_cards(name)
     if len(found) > 1:
-        raise RunError(f"`{name}` is more than one device: say {' or '.join(c.name for c in found)}")
+        raise RunError(f"`{name[:LONGEST]}` is more than one device: say {' or '.join(c.name for c in found)}")
     if not found:
-        near = cards_with(name)
-        if near:
-            names = " or ".join(f"`{card.name}`" for card in near)
-            raise RunError(f"no device is called `{name[:LONGEST]}`: did you mean {names}?")
-        raise _unknown(name, tuple(c.name for c in CARDS), "device")
+        raise _no_card(name)
     return found[0]
+
+
+def _no_card(name: str) -> RunError:
+    near, said, short = cards_with(name), f"no device is called `{name[:LONGEST]}`", name.strip()[:LONGEST]
+    if not near and short.isdecimal():
+        return RunError(f"{said}: a memory is told with its unit, `{short[:5]}GB`")
+    if not near and MEMORY_WORD.fullmatch(short):
+        return RunError(
+            f"`{short}` holds nothing: a memory is more than the 1 GiB kept for the CUDA context, and below 100,000 GiB"
+        )
+    if near:
+        names = " or ".join(f"`{card.name}`" for card in near)
+        return RunError(f"{said}: did you mean {names}? Of any other, say how much memory it has: {ANY_MEMORY}")
+    known = _unknown(name, tuple(c.name for c in CARDS), "device")
+    return RunError(f"{known}; of any other, say how much memory it has: {ANY_MEMORY}")
 
 
 def read_optimizer(text: str) -> Optimizer:

@@ -76,16 +76,16 @@ class DeviceFit:
     name: str
     memory_bytes: int
     reserved_bytes: int
-    """Of these, left to CUDA and the kernels."""
+    """Of these, kept for the CUDA context and the kernels."""
     fits: bool
     largest_batch: int
-    seconds: float
-    """Of a step on one batch, by the roofline: an estimate from below."""
-    compute_seconds: float
+    seconds: float | None
+    """Of a step on one batch, by the roofline: an estimate from below. None where a memory stands for the card."""
+    compute_seconds: float | None
     """Of that, in rows that are bound by compute."""
-    rate: float
+    rate: float | None
     """Operations a second that it was reckoned with."""
-    bandwidth: float
+    bandwidth: float | None
     ways_out: tuple[WayOut, ...] = ()
     """Where it does not fit."""
 
@@ -170,7 +170,8 @@ def _ways_out(net: Net, at: Mapping[str, int], asked: StepAsked, found: MemoryFi
     """What half precision, and running blocks again, would take: each is tried."""
     assert asked.card is not None
     again = found.checkpoint.blocks if found.checkpoint else ()
-    half = next((word for word in ("bf16", "fp16") if word in asked.card.rates and asked.precision == "no"), None)
+    halves = asked.card.rates or ("fp16",)
+    half = next((word for word in ("bf16", "fp16") if word in halves and asked.precision == "no"), None)
     most = () if again or not asked.training else _keeping_most(found, report)
     tries = [(half, again), (None, most), (half, most)]
     for number, (precision, blocks) in enumerate(tries):
@@ -251,7 +252,7 @@ def _fit(net: Net, model: LoadedModel, kept: Sequence[KeptMemory], report: Repor
     ledger, batch = model.ledger, asked.batch
     most = max(kept, key=lambda k: at_batch(k.size, batch), default=KeptMemory(NOTHING, {}))
     peak = ledger.peak(batch)
-    seen = estimate(model.traffic, batch, asked.card, asked.precision) if asked.card else None
+    seen = estimate(model.traffic, batch, asked.card, asked.precision) if asked.card and asked.card.rates else None
     learned = sum(w.size[0] for w in model.learned.values())
     slots = sum(s.size[0] for s in model.state)
     average = learned if asked.average and asked.training else 0
@@ -319,7 +320,7 @@ def _by_path(found: Mapping[tuple[str, str], Growing]) -> dict[str, Growing]:
 
 def _device(ledger: MemoryLedger, asked: StepAsked, seen: Estimate | None) -> DeviceFit | None:
     card = asked.card
-    if card is None or seen is None:
+    if card is None:
         return None
     room = card.memory - RESERVE
     return DeviceFit(
@@ -328,8 +329,8 @@ def _device(ledger: MemoryLedger, asked: StepAsked, seen: Estimate | None) -> De
         reserved_bytes=RESERVE,
         fits=at_batch(ledger.peak(asked.batch).alive, asked.batch) <= room,
         largest_batch=ledger.largest_batch(room),
-        seconds=seen.total.seconds,
-        compute_seconds=seen.compute,
-        rate=card.rate(asked.precision),
-        bandwidth=card.bandwidth,
+        seconds=seen.total.seconds if seen else None,
+        compute_seconds=seen.compute if seen else None,
+        rate=card.rate(asked.precision) if seen else None,
+        bandwidth=card.bandwidth if seen else None,
     )

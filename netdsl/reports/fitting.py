@@ -10,7 +10,7 @@ from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
 from netdsl.analysis.report import Report
 from netdsl.base.terminal import escaped, printable
 from netdsl.fitting.cards import GIB
-from netdsl.fitting.fit import FoundFit, MemoryFit, RowFit
+from netdsl.fitting.fit import DeviceFit, FoundFit, MemoryFit, RowFit
 from netdsl.reports.data import as_json, laid_out, plain
 from netdsl.reports.folding import DrawnRow, lines
 from netdsl.reports.markdown import code, escape
@@ -43,7 +43,7 @@ def render_fit(
 
 def _headings(fit: MemoryFit) -> list[str]:
     kept = ["kept", "kept %"] if fit.training else []
-    times = ["time", "time %", "bound by"] if fit.device else []
+    times = ["time", "time %", "bound by"] if _timed(fit) else []
     return ["name", "layer", "out", "params", "MACs", *kept, *times]
 
 
@@ -59,7 +59,12 @@ def _cells(report: Report, fit: MemoryFit, line: DrawnRow) -> list[str]:
     cells.append(_number(macs, scaled))
     if fit.training:
         cells += [_number(kept, byte_size), percent(kept, fit.kept_bytes) if kept else NONE]
-    return cells + (_times(fit, found) if fit.device else [])
+    return cells + (_times(fit, found) if _timed(fit) else [])
+
+
+def _timed(fit: MemoryFit) -> bool:
+    """Of a memory that is no card's there is no time."""
+    return fit.device is not None and fit.device.seconds is not None
 
 
 def _times(fit: MemoryFit, found: Sequence[RowFit]) -> list[str]:
@@ -136,21 +141,43 @@ def _device(fit: MemoryFit) -> Iterator[tuple[str, str]]:
     if device is None:
         return
     verdict = "fits" if device.fits else "does not fit"
-    room = f"{_gib(device.memory_bytes)}, of which {_gib(device.reserved_bytes)} is left to CUDA and kernels"
+    room = (
+        f"{_gib(device.memory_bytes)}, of which {_gib(device.reserved_bytes)} is kept for the CUDA context and kernels"
+    )
     over = fit.peak_bytes - (device.memory_bytes - device.reserved_bytes)
     missing = f"; {_gib(over)} are missing for the peak of {_gib(fit.peak_bytes)}" if over > 0 else ""
     yield device.name, f"{verdict} at batch {grouped(fit.batch)}: {room}{missing}"
-    for index, way in enumerate(device.ways_out):
-        verdict = "fits" if way.fits else "does not fit"
-        most = f"up to batch {grouped(way.largest_batch)}" if way.largest_batch else "not even a single sample does"
-        yield ("" if index else "way out"), f"`{way.options}` takes {_gib(way.peak_bytes)} and {verdict}; {most}"
+    if not device.fits:
+        for index, way in enumerate(_ways_out(fit, device)):
+            yield ("" if index else "way out"), way
     most = grouped(device.largest_batch) if device.largest_batch else "none, not even a single sample"
     yield "largest batch", most
+    yield "time", _time(fit, device)
+
+
+def _ways_out(fit: MemoryFit, device: DeviceFit) -> Iterator[str]:
+    """What fits the batch that was asked for; then smaller batches, with the options that hold most of them."""
+    for way in device.ways_out:
+        if way.fits:
+            yield f"`{way.options}` takes {_gib(way.peak_bytes)} and fits; up to batch {grouped(way.largest_batch)}"
+    most = max(device.ways_out, key=lambda way: way.largest_batch, default=None)
+    if device.largest_batch:
+        yield f"`--batch {device.largest_batch}` fits, as it is"
+    if most is not None and not most.fits and most.largest_batch > device.largest_batch:
+        none = f"no way that is tried here makes room for {grouped(fit.batch)}"
+        yield f"`--batch {most.largest_batch} {most.options}` fits; {none}"
+    elif not device.largest_batch and (most is None or not most.largest_batch):
+        yield "none that is known here: not even a single sample fits, with any of these options"
+
+
+def _time(fit: MemoryFit, device: DeviceFit) -> str:
+    if device.seconds is None or device.compute_seconds is None or device.rate is None or device.bandwidth is None:
+        return "not estimated: a roofline needs the rates of a card, and of a memory alone none are known"
     share = percent(round(device.compute_seconds * 1e9), round(device.seconds * 1e9))
     bounds = f"{share} % of it in rows bound by compute, the others by memory"
     rate = f"{scaled(device.rate)}FLOP/s and {scaled(device.bandwidth)}B/s"
     each = f" for each of {fit.accumulate} batches" if fit.accumulate > 1 else ""
-    yield "time", f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
+    return f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
 
 
 def _gib(number: int) -> str:

@@ -134,8 +134,50 @@ def test_ways_out_are_what_their_options_say() -> None:
         assert (way.peak_bytes, way.fits) == (asked_for.peak_bytes, asked_for.device.fits)
         assert way.largest_batch == asked_for.device.largest_batch
     told = reported("specs/unet.net", "--net", "UNetSame", "--training", "--batch", "64", "--device", "rtx3090")
-    assert "24 GiB, of which 1 GiB is left" in told
+    assert "24 GiB, of which 1 GiB is kept for the CUDA context" in " ".join(told.split())
     assert " GiB are missing" in told
+
+
+def test_a_way_out_is_shown_only_where_it_is_one() -> None:
+    """Nothing makes room for 64 here; a smaller batch does, and with all options a larger one than without."""
+    words = (
+        "specs/unet.net",
+        "--net",
+        "UNetSame",
+        "--training",
+        "--device",
+        "rtx3090",
+        "--depth",
+        "0",
+        "--width",
+        "150",
+        "--batch",
+    )
+    found = netdsl.fit(netdsl.load("specs/unet.net", "UNetSame"), batch=64, device="RTX 3090").device
+    assert found is not None
+    assert not any(way.fits for way in found.ways_out)
+    told, most = reported(*words, "64"), max(way.largest_batch for way in found.ways_out)
+    assert f"way out        `--batch {found.largest_batch}` fits" in told
+    assert f"`--batch {most} --precision bf16 --checkpoint u1,d1,u2` fits; no way that is tried here makes room" in told
+    assert "and does not fit" not in told
+    assert "fits at batch 24:" in reported(*words, str(found.largest_batch))
+    some = reported(*words, str(most))
+    assert "`--precision bf16 --checkpoint u1,d1,u2` takes" in some
+    assert "`--checkpoint u1,d1,u2` takes" not in some.replace("--precision bf16 --checkpoint", "")
+
+
+def test_a_memory_alone_has_no_roofline() -> None:
+    net = netdsl.load(LENET)
+    alone, card = netdsl.fit(net, device="24GB"), netdsl.fit(net, device="RTX 3090")
+    assert alone.device is not None
+    assert card.device is not None
+    assert (alone.device.seconds, alone.device.rate, {row.bound for row in alone.rows}) == (None, None, {None})
+    assert alone.device.largest_batch == card.device.largest_batch
+    told = reported(LENET, "--training", "--device", "24GB")
+    assert "not estimated: a roofline needs the rates of a card" in told
+    assert "bound by" not in told
+    whole = json.loads(reported(LENET, "--device", "24GB", "--format", "json"))
+    assert whole["fitting"]["device"]["seconds"] is None
 
 
 def test_nothing_fits_where_the_weights_do_not() -> None:
@@ -160,7 +202,8 @@ def test_every_row_is_bound_by_what_takes_longer() -> None:
     ("words", "said"),
     [
         ({"device": "H10 80GB"}, "no device is called `H10 80GB`: did you mean `H100 80GB`? there are K80"),
-        ({"device": "3090"}, "no device is called `3090`: did you mean `RTX 3090`?"),
+        ({"device": "RTX 3060 8GB"}, "did you mean `RTX 3060 12GB`? Of any other, say how much memory it has"),
+        ({"device": "8"}, "no device is called `8`: a memory is told with its unit, `8GB`"),
         ({"device": "A100"}, "`A100` is more than one device: say A100 40GB or A100 80GB"),
         ({"optimizer": "adamm"}, "no optimizer is called `adamm`: did you mean `adam`"),
         ({"optimizer": "sgd(momentun=0.9)"}, "no setting of `sgd` is called `momentun`: did you mean `momentum`"),
