@@ -628,6 +628,38 @@ def test_a_count_is_a_loop_of_the_source() -> None:
     assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
 
 
+BARE = """
+block wide(c = 5) { linear(c) -> relu }
+block keep() { input x [T, C]
+ x + (x -> linear(C)) }
+block rep(f: layer = KEEP, n = 2) { f * n }
+block chain(f: layer, n) { (f -> relu) * n }
+block beside(n, by) { input x
+ a: x -> KEEP * n
+ a * by + (x -> rep(n=n)) + (x -> chain(KEEP, n)) }
+net N(depth = 3, more = 2, k = 5, n = 2, by = 0.5, m = 2, turns = 2) {
+  input x [T = 4, 5]
+  shared twice: linear(5) -> relu
+  a: x -> WIDE * depth
+  (KEEP -> relu) * (2 * more) -> beside(n, by)
+  for i in range(turns) { h: KEEP * 2 }
+  parts: each i in range(m) { WIDE }
+  b: (k * x) + (m * (n * by)) * a + (parts -> add)
+  output y: linear(k) -> TANH * 2
+}
+"""
+
+
+def test_a_layer_by_its_name_is_a_layer_with_brackets() -> None:
+    """In rows, chains, repeats, turns, branches and arguments: the source is the same, and as many settings follow."""
+    bare, called = (
+        BARE.replace("KEEP", f"keep{b}").replace("WIDE", f"wide{b}").replace("TANH", f"tanh{b}") for b in ("", "()")
+    )
+    assert torch_source(load_text(bare)) == torch_source(load_text(called))
+    assert set(Emitted(load_text(bare)).arguments()) == {"depth", "more", "k", "n", "by", "m"}
+    assert not list(strays(partial(load_text, bare), 1))
+
+
 def test_turns_may_read_more_than_they_hand_on() -> None:
     """What every turn reads keeps its name, be it what the first turn starts from; another operand each is no loop."""
     text = """

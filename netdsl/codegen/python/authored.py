@@ -230,7 +230,7 @@ def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
     if definition is None:
         return frozenset()
     found: set[str] = set()
-    values = values_in(definition.body.rows)
+    values = values_in(definition)
     for part in parts_of(definition.body.rows):
         for decisive in controlling(part, values):
             found.update(p.id for p in parts_of(decisive) if isinstance(p, syntax.Name))
@@ -261,7 +261,7 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Vocabul
     if definition is None:
         return frozenset()
     worded, numbered = (set[int]().union(*s) for s in ([n.as_words for n in names], [n.as_numbers for n in names]))
-    values = values_in(definition.body.rows)
+    values = values_in(definition)
     excused = [c for part in parts_of(definition.body.rows) for c in _excused(part, names, values)]
     free = {id(p) for c in excused for p in parts_of(c)}
     words = [p for p in parts_of(definition.body.rows) if isinstance(p, syntax.Name)]
@@ -311,19 +311,30 @@ def controlling(part: Any, values: frozenset[str]) -> Sequence[Any]:
     return (part.index,) if isinstance(part, syntax.Index) else ()
 
 
-def values_in(rows: tuple[Any, ...]) -> frozenset[str]:
-    """What a body calls its values: inputs, params, states and rows, those that are shared layers not."""
-    found: set[str] = set()
-    for part in parts_of(rows):
-        if isinstance(part, syntax.InputItem | syntax.ParamRow | syntax.ConstRow | syntax.StateRow):
+def values_in(definition: syntax.Definition | None) -> frozenset[str]:
+    """What a body calls its values and numbers: every word that stands for no layer.
+
+    Layers are shared rows and settings that are one; a word that is none of either is an operation or a block.
+    """
+    if definition is None:
+        return frozenset()
+    found = {p.name.id for p in definition.parameters if p.kind is None or p.kind.id != "layer"}
+    for part in parts_of(definition.body.rows):
+        if isinstance(part, syntax.InputItem):
+            found.update(p.id for p in parts_of((part.name, part.dims)) if isinstance(p, syntax.Name))
+        elif isinstance(part, syntax.ParamRow | syntax.ConstRow | syntax.StateRow | syntax.LetRow):
             found.add(part.name.id)
+        elif isinstance(part, syntax.ForRow | syntax.Each):
+            found.update(n.id for n in syntax.words_of(part.target))
         elif isinstance(part, syntax.OutputRow | syntax.LayerRow) and not getattr(part, "shared", False):
             found.update(n.id for n in part.names)
     return frozenset(found)
 
 
 def _is_layer(part: Any, values: frozenset[str]) -> bool:
-    """Whether the left side of `*` is a layer: a call of one, or a chain in brackets that begins with no value."""
+    """Whether the left side of `*` is a layer: by its name, a call of one, or a chain that begins with no value."""
+    if isinstance(part, syntax.Name):
+        return part.id not in values
     if isinstance(part, syntax.Call):
         return not (isinstance(part.function, syntax.Name) and part.function.id in NUMBERS)
     if not _is_chain(part):

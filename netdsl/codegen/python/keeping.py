@@ -40,7 +40,7 @@ def pinned(family: Family) -> frozenset[str]:
     if names is None:
         return frozenset()
     family.guards = []
-    values = values_in(rows_of(main.use))
+    values = values_in(main.use.definition)
     for part in parts_of(rows_of(main.use)):
         for decisive in controlling(part, values):
             if id(decisive) in family.followed or all(id(decisive) in layout.followed for layout in family.layouts):
