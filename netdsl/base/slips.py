@@ -13,19 +13,22 @@ NAMES = 500
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The name that is nearest; None when none is near. Capitals and `_` do not count."""
+    """The name that is nearest; None when none is near. Capitals and `_` do not count.
+
+    Of names that are as near, one that the word begins goes first: `lin` is a short `linear` before it is a `len`.
+    """
     bare = plain(word)
-    best: tuple[int, int, str] | None = None
+    best: tuple[int, bool, int, str] | None = None
     names = list(known)
     if len(bare) > LONGEST:
         return None
     for name in names if len(names) <= NAMES else sorted(names)[:NAMES]:
         far = distance(bare, plain(name), slips(bare))
-        if far > slips(bare) and len(bare) >= SHORTEST and plain(name).startswith(bare):
-            far = slips(bare)
-        if far <= slips(bare) and (best is None or (far, len(name), name) < best):
-            best = far, len(name), name
-    return best[2] if best else None
+        begun = len(bare) >= SHORTEST and plain(name).startswith(bare)
+        far = min(far, slips(bare)) if begun else far
+        if far <= slips(bare) and (best is None or (far, not begun, len(name), name) < best):
+            best = far, not begun, len(name), name
+    return best[-1] if best else None
 
 
 def slips(word: str) -> int:

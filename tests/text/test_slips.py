@@ -12,8 +12,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from fuzz.corpus import library
 
+from netdsl.base.slips import nearest
 from netdsl.program import check_program, check_text, load_source
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.source import Source
@@ -111,3 +113,18 @@ def test_one_slip_is_one_mistake_at_its_line() -> None:
     assert one >= ONE * wrong, told
     assert few >= FEW * wrong, told
     assert shown >= SHOWN * wrong, told
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("lin", "linear"), ("con", "conv"), ("soft", "softmax"), ("lem", "len"), ("soet", "sort")],
+)
+def test_of_names_as_near_the_one_that_a_word_begins_is_meant(word: str, meant: str | None) -> None:
+    assert nearest(word, ["len", "linear", "cos", "conv", "sort", "softmax"]) == meant
+
+
+def test_the_beginning_of_an_operation_is_taken_for_it() -> None:
+    """The nearest of all that a layer may be called."""
+    for word, meant in ("lin", "linear"), ("con", "conv"), ("soft", "softmax"):
+        (found,) = check_text(f"net N {{\n  input x [3, 8, 8]\n  {word}(2)\n}}\n")
+        assert found.help == f"did you mean `{meant}`?"
