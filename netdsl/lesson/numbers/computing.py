@@ -67,6 +67,11 @@ class Letters:
             self.numbers[name] = computed(self.where[name], self)
         return self.numbers[name]
 
+    def of(self, letter: a.Letter) -> NumberArray:
+        if letter.when is not None:
+            raise NotComputed("it runs step by step")
+        return self[letter.name]
+
 
 def computed(expr: a.Formula, letters: Letters) -> NumberArray:
     """The numbers of a formula.
@@ -79,9 +84,7 @@ def computed(expr: a.Formula, letters: Letters) -> NumberArray:
 
     match expr:
         case a.Letter():
-            if expr.when is not None:
-                raise NotComputed("it runs step by step")
-            return letters[expr.name]
+            return letters.of(expr)
         case a.Numeral():
             return single(expr.value)
         case a.SizeOf():

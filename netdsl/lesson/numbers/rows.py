@@ -20,6 +20,8 @@ from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.updates import rule
 from netdsl.lesson.watching import Moment
 from netdsl.lesson.wording import Worded
+from netdsl.ops.recurrent import Recurrence
+from netdsl.passes.differentiate import Entry
 from netdsl.passes.manner import Manners
 from netdsl.recipe import default_settings
 
@@ -54,6 +56,8 @@ def row_numbers(
 ) -> RowNumbers:
     """The numbers of a row, and what it gives handed on; `result` is the letter of what it computes."""
     entry = moment.entry
+    if isinstance(entry.op, Recurrence):
+        return _through_time(figures, entry, [value for value, _ in asked])
     known = figures.back_letters(entry, letters, moment.outgoing[0], found)
     gives = []
     for value, formula in asked:
@@ -68,6 +72,23 @@ def row_numbers(
     if result == "y":
         lines.append(f"∂J/∂y = {array_text(arrived)}")
     return RowNumbers(tuple(lines), made.items, tuple(gives))
+
+
+def _through_time(figures: NetNumbers, entry: Entry, asked: Sequence[Value]) -> RowNumbers:
+    """The numbers of a recurrent layer, step by step."""
+    op, (result,) = entry.op, entry.results
+    assert isinstance(op, Recurrence)
+    run, arrived = figures.layers[result], figures.arrived[result]
+    found = figures.tried(lambda: run.backward(arrived), entry)
+    names = {op.x: "x"} | {entry.pen.weight(weight.name): weight.name for weight in op.weights()}
+    gives = []
+    for value in asked:
+        gradient = figures.fitted(found[names[value]], value, entry)
+        figures.give(value, gradient)
+        gives.append(GivenNumbers(array_text(gradient), gradient.items))
+    made = figures.known[result]
+    lines = (f"y = {array_text(made)}", f"∂J/∂y = {array_text(arrived)}", *run.shown())
+    return RowNumbers(lines, made.items, tuple(gives))
 
 
 def _definitions(found: Worded, known: Letters) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, prod
+from typing import TypeVar
 
 from netdsl.analysis.counts import shape_at
 from netdsl.base.errors import RunError
@@ -13,11 +14,16 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.numbers.arrays import NumberArray, Unfitting, shaped, single, together
 from netdsl.lesson.numbers.computing import Letters, NotComputed, computed
+from netdsl.lesson.numbers.recurring import LayerRun
 from netdsl.lesson.wording import Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import Op
+from netdsl.ops.dropout import Dropout
+from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import BatchOfOne, Constant, FreeParam, WeightOf
 from netdsl.passes.differentiate import Entry
+
+T = TypeVar("T")
 
 MOST_MADE = 5_000
 """Numbers that all rows together give."""
@@ -32,6 +38,8 @@ class NetNumbers:
     known: dict[Value, NumberArray]
     arrived: dict[Value, NumberArray] = anew(factory=dict)
     made: int = 0
+    layers: dict[Value, LayerRun] = anew(factory=dict)
+    """Recurrent layers by their result: what they were at each step."""
 
     # ------------------------------------------------------------ forward
 
@@ -50,12 +58,25 @@ class NetNumbers:
         if isinstance(op, BatchOfOne):
             return {first: self.fitted(self.known[op.x], first, entry)}
         found = worded(op, Board(sizes=self.sizes, frozen=entry.pen.frozen)) if isinstance(op, Op) else None
-        if found is None or others or found.forward or first.type.folded:
+        if isinstance(op, Dropout) and op.rate:
+            raise _by_chance(entry)
+        if found is None or others or first.type.folded:
             raise _unreckoned(entry, "its arithmetic is no one formula")
         assert isinstance(op, Op)
+        if isinstance(op, Recurrence):
+            return {first: self.recurrent(op, entry, found)}
         self.numbered(op, entry)
         numbers = self.reckoned(found.reckoned or found.y, self.forward_letters(op, entry, found), entry)
         return {first: self.fitted(numbers, first, entry)}
+
+    def recurrent(self, op: Recurrence, entry: Entry, found: Worded) -> NumberArray:
+        """What a recurrent layer gives at each step."""
+        weights = {weight.name: self.known[entry.pen.weight(weight.name)] for weight in op.weights()}
+        (first,) = entry.results
+        run = self.layers[first] = LayerRun(op, found)
+        self.small(prod(self.shape(first.type)))
+        numbers = self.tried(lambda: run.forward(self.known[op.x], weights), entry)
+        return self.fitted(numbers, first, entry)
 
     def forward_letters(self, op: Op, entry: Entry, found: Worded) -> Letters:
         """Letters of a wording that nobody has given other ones."""
@@ -86,8 +107,12 @@ class NetNumbers:
 
     def reckoned(self, formula: Formula, letters: Letters, entry: Entry) -> NumberArray:
         """What a formula comes to. Raises `RunError` for what has no number."""
+        return self.tried(lambda: computed(formula, letters), entry)
+
+    def tried(self, work: Callable[[], T], entry: Entry) -> T:
+        """What some work on a row comes to. Raises `RunError` where there is no number."""
         try:
-            return computed(formula, letters)
+            return work()
         except NotComputed as error:
             raise _unreckoned(entry, str(error)) from None
         except (ArithmeticError, ValueError) as error:
@@ -99,11 +124,7 @@ class NetNumbers:
         """Numbers in the shape of a value."""
         shape = self.shape(value.type)
         self.made += prod(shape)
-        if self.made > MOST_MADE:
-            raise RunError(
-                f"--at is for nets that fit on a board: the rows of this one give more than {MOST_MADE:,} numbers: "
-                "make it smaller by --set or --size, or leave --at out, for the formulas are the same"
-            )
+        self.small()
         try:
             found = shaped(numbers, shape)
         except Unfitting as error:
@@ -111,6 +132,14 @@ class NetNumbers:
         if not all(map(isfinite, found.items)):
             raise _too_large(entry)
         return found
+
+    def small(self, more: int = 0) -> None:
+        """Refuse a net whose rows give too many numbers."""
+        if self.made + more > MOST_MADE:
+            raise RunError(
+                f"--at is for nets that fit on a board: the rows of this one give more than {MOST_MADE:,} numbers: "
+                "make it smaller by --set or --size, or leave --at out, for the formulas are the same"
+            )
 
     def shape(self, type: TensorType) -> tuple[int, ...]:
         own = shape_at(type, self.sizes)
@@ -158,6 +187,14 @@ def _unreckoned(entry: Entry, why: str) -> RunError:
     return RunError(
         f"--at: `{_path(entry)}` ({name}) has no numbers, for {why}: leave it out of the net, or leave --at out, for "
         "the formulas stand without numbers"
+    )
+
+
+def _by_chance(entry: Entry) -> RunError:
+    assert isinstance(entry.op, Op)
+    return RunError(
+        f"--at: what `{_path(entry)}` ({entry.op.name}) leaves out is drawn by chance at every step of training: "
+        "give it a rate of 0, at which it hands on what comes, as it does once the net is trained, or leave --at out"
     )
 
 
