@@ -104,6 +104,8 @@ class WayBack:
     update: UpdateRule | None = None
     moves: tuple[WeightMove, ...] = ()
     """With numbers for all letters, the last row first."""
+    first_rate: str = ""
+    """The learning rate of the first step where a schedule changes it, as an equation."""
     given: tuple[str, ...] = ()
     """The numbers that it is told with: `x = 2`."""
     samples: int | None = None

@@ -9,7 +9,7 @@ from netdsl.analysis.settings import layer_text
 from netdsl.analyzer import sizes_of
 from netdsl.base.collector import collector_paused
 from netdsl.base.errors import RunError
-from netdsl.base.record import changed, entity
+from netdsl.base.record import anew, changed, entity
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net, Node, Part, Recipe, RecipeTerm, Recurrent
@@ -18,7 +18,7 @@ from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.extents import SizesGiven, extents
 from netdsl.lesson.lectures import RowTeller, counted
 from netdsl.lesson.lines import LineFit, line_fit
-from netdsl.lesson.numbers.rows import line_numbers, moves
+from netdsl.lesson.numbers.rows import first_rate, line_numbers, moves
 from netdsl.lesson.numbers.trying import WorkedTurn, tried
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
@@ -75,7 +75,8 @@ def _recipe(net: Net) -> Recipe | None:
 def _from_losses(
     net: Net, recipe: Recipe, part: Part, sizes: SizesGiven, given: Mapping[str, object] | None
 ) -> WayBack:
-    steering = steering_of({**default_settings(), **recipe.settings})
+    settings = {**default_settings(), **recipe.settings}
+    steering = steering_of(settings)
     still = steering.still((key for key, _ in net.weights()), LATE)
     found = started(net, part.moves, still, Watching)
     found.forward([averaged(term) for term in part.losses])
@@ -84,7 +85,7 @@ def _from_losses(
     assert isinstance(found.worker, Watching)
     line = line_fit(found.worker, part)
     trial = None if given is None else tried(found, sizes, given, {}, line)
-    return TurnTeller(net, found, sizes, names, part.name, trial, line).turn(part)
+    return TurnTeller(net, found, sizes, names, settings, part.name, trial, line).turn(part)
 
 
 def _from_outputs(net: Net, sizes: SizesGiven, given: Mapping[str, object] | None) -> WayBack:
@@ -111,6 +112,8 @@ class TurnTeller:
     found: Differentiated
     sizes: SizesGiven
     names: Mapping[Value, Formula]
+    settings: Mapping[str, object] = anew(factory=dict)
+    """Of the recipe."""
     part: str = ""
     """The name of the recipe's part."""
     trial: WorkedTurn | None = None
@@ -138,7 +141,8 @@ class TurnTeller:
             shared=tuple(self.shared()),
             left=tuple(self.left()),
             update=update_rule(part) if part else None,
-            moves=tuple(moves(trial.figures, self.net, part, trial.places)) if trial and part else (),
+            moves=tuple(moves(trial.figures, self.net, part, self.settings, trial.places)) if trial and part else (),
+            first_rate=first_rate(part, self.settings) if trial and part else "",
             given=trial.texts() if trial else (),
             samples=trial.figures.batch if trial else None,
             forward_macs=forward,

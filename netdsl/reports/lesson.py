@@ -111,6 +111,11 @@ def with_numbers(turn: WayBack) -> str:
     return f"at {', '.join(turn.given)}, so N = {turn.samples}; numbers are shown to 5 digits"
 
 
+def rated(turn: WayBack) -> str:
+    """At which rate the first update is, where a schedule changes it."""
+    return ", at the first step's learning rate" if turn.first_rate else ""
+
+
 def left_side(gradient: Gradient) -> str:
     """`∂J/∂W [10, 84]`."""
     return f"{gradient.of} {bracketed(gradient.shape)}" if gradient.shape else gradient.of
@@ -211,7 +216,8 @@ class LessonPage:
             for text in (*turn.update.where, turn.update.source):
                 yield from (self.paint(line, DIM) for line in wrap(text, self.width))
         if turn.moves:
-            yield from self.heading("the first update, the last row first")
+            yield from self.heading(f"the first update{rated(turn)}, the last row first")
+            yield from wrap(turn.first_rate, self.width) if turn.first_rate else ()
             yield from self.block([line for move in turn.moves for line in move.lines], 0)
         yield from self.footer(turn)
 

@@ -18,6 +18,7 @@ from netdsl.reports.lesson import (
     joined,
     left_side,
     letters,
+    rated,
     right_side,
     together,
     with_numbers,
@@ -55,7 +56,8 @@ def _turn(report: Report, turn: WayBack, depth: int | None, expand: bool) -> Ite
         yield from (f"- {_formula(text)}" for text in turn.update.lines)
         yield from (f"- {escape(text)}" for text in (*turn.update.where, turn.update.source) if text)
     if turn.moves:
-        yield from ("", "The first update, the last row first:", "")
+        yield from ("", f"The first update{rated(turn)}, the last row first:", "")
+        yield from (f"- {_formula(turn.first_rate)}",) if turn.first_rate else ()
         yield from (f"- {_formula(line)}" for move in turn.moves for line in move.lines)
     found = list(facts(turn))
     yield from ("",) if found else ()

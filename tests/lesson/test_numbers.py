@@ -137,6 +137,25 @@ def test_updates_are_torchs(optimizer: str, more: str, reference: Any) -> None:
         assert np.allclose(move.after, wanted), move.name
 
 
+@pytest.mark.parametrize(
+    ("schedule", "scale"),
+    [
+        ("cosine(warmup=5)", 1 / 5),
+        ("onecycle", 0.04),
+        ("constant(warmup=4)", 1 / 4),
+        ("linear", 1.0),
+        ("constant", 1.0),
+    ],
+)
+def test_the_first_update_is_at_the_first_steps_rate(schedule: str, scale: float) -> None:
+    """An epoch is the given samples, one step."""
+    net = loaded(LINE, "mse", "sgd(lr=0.1)", f"schedule {schedule}\nepochs 20")
+    (turn,) = gradients(net, at={"x": 2, "y": 5, "m": 1, "b": 0}).turns
+    assert turn.moves[0].after == pytest.approx((1 + 12 * 0.1 * scale,))
+    said = f"α = 0.1·{scale:g} = {0.1 * scale:g} by `"
+    assert turn.first_rate.startswith(said) if schedule != "constant" else not turn.first_rate
+
+
 def test_a_line_is_as_on_slides() -> None:
     (turn,) = gradients(loaded(LINE, "mse"), at={"x": 2, "y": 5, "m": 1, "b": 0}).turns
     assert turn.board[1:4] == (
@@ -212,6 +231,11 @@ def test_the_command_reads_numbers(tmp_path: Path, capsys: pytest.CaptureFixture
     assert turn["given"] == ["x = [1, 2]", "y = [2, 5]", "m = 1", "b = 0.5"]
     run([*words, "--format", "markdown"])
     assert "`m ← 1 − 0.1·(−5.5) = 1.55`" in capsys.readouterr().out
+    file.write_text(file.read_text().replace("optimizer", "schedule cosine(warmup=2)\noptimizer"))
+    run(words)
+    shown = capsys.readouterr().out
+    assert "the first update, at the first step's learning rate, the last row first" in shown
+    assert "m ← 1 − 0.05·(−5.5) = 1.275" in shown
 
 
 @pytest.mark.parametrize(

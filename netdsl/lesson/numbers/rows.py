@@ -15,7 +15,7 @@ from netdsl.lesson.lines import LINE, LineFit
 from netdsl.lesson.numbers.arrays import NumberArray, single, together
 from netdsl.lesson.numbers.computing import Letters, computed
 from netdsl.lesson.numbers.given import Blanks
-from netdsl.lesson.numbers.inserted import LISTED, array_text, equation
+from netdsl.lesson.numbers.inserted import LISTED, array_text, equation, short
 from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.updates import rule
 from netdsl.lesson.watching import Moment
@@ -23,7 +23,6 @@ from netdsl.lesson.wording import Worded
 from netdsl.ops.recurrent import Recurrence
 from netdsl.passes.differentiate import Entry
 from netdsl.passes.manner import Manners
-from netdsl.recipe import default_settings
 
 SMALLEST = 1e-6
 """What PyTorch adds to the norm by which it shortens gradients."""
@@ -100,17 +99,35 @@ def _definitions(found: Worded, known: Letters) -> Iterator[str]:
 # ---------------------------------------------------------------- weights
 
 
-def moves(figures: NetNumbers, net: Net, part: Part, places: Blanks) -> Iterator[WeightMove]:
-    """How the first update moves each weight, the last row first."""
+def first_scale(part: Part, settings: Mapping[str, object]) -> float:
+    """What the schedule multiplies the learning rate by at its first step, where all samples are one batch."""
+    epochs = settings["epochs"]
+    assert isinstance(epochs, int)
+    return part.schedule.scale(0, epochs, 1)
+
+
+def first_rate(part: Part, settings: Mapping[str, object]) -> str:
+    """The rate of the first step as an equation; nothing where no schedule changes any."""
+    if part.schedule.name == "constant" and not part.schedule.warmup:
+        return ""
+    rate, scale = part.optimizer.lr, first_scale(part, settings)
+    said = repr(part.schedule).replace("()", "")
+    return f"α = {short(rate)}·{short(scale)} = {short(rate * scale)} by `{said}`, with an epoch of one step"
+
+
+def moves(
+    figures: NetNumbers, net: Net, part: Part, settings: Mapping[str, object], places: Blanks
+) -> Iterator[WeightMove]:
+    """How the first update moves each weight, the last row first; `settings` are the recipe's."""
     learned = [v for v in figures.arrived if isinstance(v, WeightValue)]
-    settings = net.recipe.settings if net.recipe is not None else {}
-    manners = Manners(net, part, {**default_settings(), **settings})
+    manners = Manners(net, part, settings)
+    rate = part.optimizer.lr * first_scale(part, settings)
     share = _shortened(part, [figures.arrived[value] for value in learned])
     for value in learned:
         gradient = together(lambda g: g * share, figures.arrived[value])
         manner = manners(value.name, len(value.weight.shape))
         optimizer = type(part.optimizer)(**{**part.optimizer.given(), "weight_decay": manner.decay})
-        letters = _letters(figures.known[value], gradient, part.optimizer.lr * manner.speed)
+        letters = _letters(figures.known[value], gradient, rate * manner.speed)
         lines, targets = [], rule(optimizer)
         short = places.called(value.name)
         name = value.name if short in {target.name for target, _ in targets} else short
