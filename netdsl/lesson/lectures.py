@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from netdsl.analysis.counts import items_at
+from netdsl.analysis.counts import items_at, shape_at
 from netdsl.analysis.lesson import Gradient, Lecture, ShapeText
 from netdsl.analysis.products import gradient_macs
 from netdsl.base.record import anew, changed, entity, record
@@ -14,7 +14,8 @@ from netdsl.graph import Node
 from netdsl.lesson.algebra import DY, Formula, Letter, Numeral
 from netdsl.lesson.extents import SizesGiven, extents, factors
 from netdsl.lesson.matrices import picture
-from netdsl.lesson.numbers.rows import RowNumbers, row_numbers
+from netdsl.lesson.numbers.rows import row_numbers
+from netdsl.lesson.numbers.told import RowNumbers
 from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.plainly import FormulaReader
 from netdsl.lesson.watching import Moment, Watching
@@ -56,6 +57,8 @@ class RowTeller:
     """The numbers of the net where somebody gives some."""
     result: str = "y"
     """The letter of what it computes: J of a loss."""
+    numbers: RowNumbers | None = None
+    """Its numbers where they are known already."""
 
     @property
     def op(self) -> Op:
@@ -70,12 +73,12 @@ class RowTeller:
         formulas, where = self.formulas(asked, letters, found)
         shapes = self.shapes(letters)
         total = self.total()
-        gives, macs, numbers = [], self.macs(asked, total), RowNumbers()
+        gives, macs, numbers = [], self.macs(asked, total), self.numbers
+        if self.figures is not None:
+            numbers = self.reckoned(self.figures)
         for each, formula, cost in zip(asked, formulas, macs, strict=True):
             gives.append(self.gradient(each, formula, shapes, cost, origins))
-        if self.figures is not None:
-            pairs = [(each.of, formula) for each, formula in zip(asked, formulas, strict=True)]
-            numbers = row_numbers(self.figures, self.moment, letters, pairs, found, self.result)
+        if numbers is not None:
             texts = zip(gives, numbers.gives, strict=True)
             gives = [changed(each, numbers=own.text, values=own.values) for each, own in texts]
         return Lecture(
@@ -88,10 +91,23 @@ class RowTeller:
             gives=tuple(gives),
             macs=total,
             picture=self.picture(),
-            numbers=numbers.lines,
-            values=numbers.values,
+            numbers=numbers.lines if numbers else (),
+            values=numbers.values if numbers else (),
             notes=(*(found.notes if found else ()), *self.notes(asked, origins)),
         )
+
+    def reckoned(self, figures: NetNumbers) -> RowNumbers:
+        """Its numbers at those of the net; what it gives is handed on."""
+        letters = self.letters()
+        asked, found = list(self.asked(letters)), self.wording(letters)
+        formulas, _ = self.formulas(asked, letters, found)
+        pairs = [(each.of, formula) for each, formula in zip(asked, formulas, strict=True)]
+        return row_numbers(figures, self.moment, letters, pairs, found, self.result)
+
+    def weight_shapes(self) -> list[tuple[int, ...] | None]:
+        """Of each gradient that it gives the shape, if it is a weight's."""
+        asked = self.asked(self.letters())
+        return [shape_at(each.of.type, self.sizes) if each.learned else None for each in asked]
 
     def wording(self, letters: Mapping[Value, Formula]) -> Worded | None:
         """What was worded by hand, where there is one result and all sizes are numbers."""

@@ -19,6 +19,7 @@ from netdsl.lesson.extents import SizesGiven, extents
 from netdsl.lesson.lectures import RowTeller, counted
 from netdsl.lesson.lines import LineFit, line_fit
 from netdsl.lesson.numbers.rows import first_rate, line_numbers, moves
+from netdsl.lesson.numbers.told import RowNumbers, over_steps
 from netdsl.lesson.numbers.trying import WorkedTurn, tried
 from netdsl.lesson.updates import update_rule
 from netdsl.lesson.watching import Moment, Watching
@@ -33,6 +34,8 @@ from netdsl.text.diagnostics import NetError
 
 MOST_NAMED = 6
 """Rows that a sentence names."""
+SILENT = (Constant, BatchAxis)
+"""Operations that are no row of a report."""
 LATE = 10**9
 """An epoch in which all is trained that ever is."""
 
@@ -47,7 +50,7 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[s
     With `at` every formula has its numbers put in, and `values` what they come to: a number, or lists of them, for each
     input, label and weight by name, `{"x": 2, "y.weight": 1}`; a list of samples where there are several. It is for
     small nets. Raises `RunError` for names that there are not, for what is missing or has another shape, and for a net
-    that is too large or has a row that runs step by step.
+    that is too large or has a row without a formula.
     """
     numbers = sizes_of(net, sizes)
     recipe = _recipe(net)
@@ -119,6 +122,8 @@ class TurnTeller:
     trial: WorkedTurn | None = None
     """The net at numbers that somebody gives."""
     line: LineFit | None = None
+    stepped: dict[Moment, RowNumbers] = anew(factory=dict)
+    """The numbers of rows that run at every step."""
 
     @property
     def worker(self) -> Watching:
@@ -172,9 +177,21 @@ class TurnTeller:
             before = before if isinstance(moment.entry.op, WeightOf) else moment
             inner = moment.inner
             if inner is not None:
+                self.step_back(moment, inner)
                 path = self.path(moment, above)
                 turns = steps * self.turns(moment)
                 yield from self.moments(inner, path, self.origins(inner, path), turns, _outside(moment))
+
+    def step_back(self, moment: Moment, inner: Watching) -> None:
+        """Work the rows of a recurrent block with numbers, from the last step to the first."""
+        if self.trial is None:
+            return
+        tellers = {m: RowTeller(inner, m, self.sizes) for m in inner.moments if not isinstance(m.entry.op, SILENT)}
+        told: dict[Moment, dict[int, RowNumbers]] = {m: {} for m in tellers}
+        for t, figures in self.trial.figures.loop(moment.entry).backward():
+            for m, teller in tellers.items():
+                told[m][t] = teller.reckoned(figures)
+        self.stepped |= {m: over_steps(told[m], teller.weight_shapes()) for m, teller in tellers.items()}
 
     def path(self, moment: Moment, above: str) -> str:
         path = moment.path(above)
@@ -190,12 +207,13 @@ class TurnTeller:
         entry, path = moment.entry, self.path(moment, above)
         if isinstance(entry.op, Recurrent):
             return self.recurrent(moment, path, entry.node)
-        if isinstance(entry.op, Constant | BatchAxis):
+        if isinstance(entry.op, SILENT):
             return None
         names = self.names if self.of_loss(moment) else {}
         layer = layer_text(entry.node, self.net.written)
-        figures, result = self.trial.figures if self.trial else None, "J" if self.of_loss(moment) else "y"
-        return RowTeller(worker, moment, self.sizes, names, steps, figures, result).tell(path, layer, origins)
+        numbers, result = self.stepped.get(moment), "J" if self.of_loss(moment) else "y"
+        figures = self.trial.figures if self.trial and numbers is None else None
+        return RowTeller(worker, moment, self.sizes, names, steps, figures, result, numbers).tell(path, layer, origins)
 
     def recurrent(self, moment: Moment, path: str, node: Node) -> Lecture:
         """The block around what runs step by step."""

@@ -34,6 +34,47 @@ c: (a, b) -> add
 param s [4] = normal(0.1)
 output y: c * s"""
 ATTENTION = "input x [3, 4]\na: multihead_attention(2)\noutput y: mean(axis=0)"
+ELMAN = """recurrent cell(n) {
+  input x
+  state h [n] = 0.5
+  next h: (x, h) -> concat -> linear(n) -> tanh
+  output h
+}
+"""
+GATED = """recurrent cell(n) {
+  input x
+  given seen [C]
+  given h_0
+  state h [n] = h_0
+  state count [1] = 0
+  let more = 2
+  z: (x -> linear(n)) + (h -> linear(n, bias=false)) -> sigmoid
+  a: (x, seen, h * z) -> concat -> linear(n) -> tanh
+  next h: h + z * (a - h)
+  next count: count + more
+  output y: (h, count) -> concat -> linear(2)
+}
+"""
+WRITER = """recurrent writer() {
+  steps = 3
+  given seen [C]
+  param h_1 [C] = normal(0.1)
+  state h [C] = 0
+  next h: (h + seen -> linear(C)) * h_1 -> sigmoid
+  output h
+}
+"""
+BLOCKS = {
+    "elman": (ELMAN, "input x [3, 2]\na: cell(3)\noutput y: last -> linear(2)", "cross_entropy"),
+    "elman, all steps": (ELMAN, "input x [4, 2]\na: linear(2) -> cell(2)\noutput y: linear(1)", ""),
+    "gated": (
+        GATED,
+        "input x [3, 2], s [2]\nb: s -> linear(2)\nc: s -> linear(2) -> tanh\na: (x, b, c) -> cell(2)\n"
+        "output y: a -> last -> linear(2)",
+        "mse",
+    ),
+    "writing": (WRITER, "input x [2]\na: linear(2) -> writer\noutput y: a -> flatten -> linear(2)", "cross_entropy"),
+}
 NETS = {
     "line": (LINE, "mse"),
     "perceptron": ("input x [2]\noutput y: linear(1) -> sigmoid", "mse"),
@@ -54,10 +95,10 @@ NETS = {
 }
 
 
-def loaded(rows: str, loss: str = "", optimizer: str = "sgd(lr=0.1)", more: str = "") -> Net:
+def loaded(rows: str, loss: str = "", optimizer: str = "sgd(lr=0.1)", more: str = "", blocks: str = "") -> Net:
     data = 'data arrays("none.npz")'
     recipe = f"train Net {{\n{data}\nloss (y, label) -> {loss}\noptimizer {optimizer}\n{more}\n}}" if loss else ""
-    return netdsl.load_text(f"net Net {{\n{rows}\n}}\n{recipe}")
+    return netdsl.load_text(f"{blocks}net Net {{\n{rows}\n}}\n{recipe}")
 
 
 def drawn(net: Net, loss: str, batch: int) -> dict[str, Any]:
@@ -95,8 +136,26 @@ def by_torch(net: Net, given: dict[str, Any], loss: str) -> tuple[torch.nn.Modul
 @pytest.mark.parametrize(("rows", "loss"), NETS.values(), ids=NETS)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_numbers_are_autograds(rows: str, loss: str, batch: int) -> None:
-    batch = max(batch, 2) if "batchnorm" in rows else batch
-    net = loaded(rows, loss)
+    are_autograds(loaded(rows, loss), loss, max(batch, 2) if "batchnorm" in rows else batch)
+
+
+@pytest.mark.parametrize(("blocks", "rows", "loss"), BLOCKS.values(), ids=BLOCKS)
+def test_numbers_through_time_are_autograds(blocks: str, rows: str, loss: str) -> None:
+    are_autograds(loaded(rows, loss, blocks=blocks), loss, 2)
+
+
+def test_a_recurrent_block_inside_another_has_no_numbers() -> None:
+    outer = (
+        ELMAN
+        + "recurrent outer() {\n  input x [T, C]\n  state s [2] = 0\n  a: x -> cell(2) -> last\n  next s: s + a\n  output s\n}\n"
+    )
+    net = loaded("input x [2, 3, 2]\noutput y: outer -> last", "mse", blocks=outer)
+    with pytest.raises(RunError, match="has a recurrent block inside"):
+        gradients(net, at=drawn(net, "mse", 1))
+
+
+def are_autograds(net: Net, loss: str, batch: int) -> None:
+    """Loss, gradients and the first update, held against PyTorch."""
     given = drawn(net, loss, batch)
     module, cost = by_torch(net, given, loss)
     (turn,) = gradients(net, at=given).turns

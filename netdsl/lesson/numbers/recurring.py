@@ -74,7 +74,7 @@ class StepLetters(Letters):
 
 
 @entity
-class LayerRun:
+class LayerAtSteps:
     """A recurrent layer at given numbers: its letters by layer and direction, and what it gives."""
 
     op: Recurrence

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import sqrt
 
 from netdsl.analysis.lesson import WeightMove
-from netdsl.base.record import record
 from netdsl.dims.tensors import Value, WeightValue
 from netdsl.graph import Net, Part
 from netdsl.lesson.algebra import Formula
@@ -16,6 +15,7 @@ from netdsl.lesson.numbers.arrays import NumberArray, single, together
 from netdsl.lesson.numbers.computing import Letters, computed
 from netdsl.lesson.numbers.given import Blanks
 from netdsl.lesson.numbers.inserted import LISTED, array_text, equation, short
+from netdsl.lesson.numbers.told import GivenNumbers, RowNumbers
 from netdsl.lesson.numbers.working import NetNumbers
 from netdsl.lesson.updates import rule
 from netdsl.lesson.watching import Moment
@@ -26,23 +26,6 @@ from netdsl.passes.manner import Manners
 
 SMALLEST = 1e-6
 """What PyTorch adds to the norm by which it shortens gradients."""
-
-
-@record
-class GivenNumbers:
-    """What a row gives, with its formula's numbers."""
-
-    text: str
-    values: tuple[float, ...]
-
-
-@record
-class RowNumbers:
-    """A row's numbers: lines of what it computes and of what arrives, its result, and what it gives."""
-
-    lines: tuple[str, ...] = ()
-    values: tuple[float, ...] = ()
-    gives: tuple[GivenNumbers, ...] = ()
 
 
 def row_numbers(

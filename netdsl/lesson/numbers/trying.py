@@ -13,6 +13,7 @@ from netdsl.lesson.lines import LineFit
 from netdsl.lesson.numbers.arrays import single
 from netdsl.lesson.numbers.given import Blanks, blank_of, known
 from netdsl.lesson.numbers.inserted import array_text
+from netdsl.lesson.numbers.looping import flat
 from netdsl.lesson.numbers.working import NetNumbers, leading
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import Op
@@ -53,13 +54,13 @@ def tried(
     for name, value in found.fields.items():
         if value in wanted:
             places.named[name] = blank_of(value, shape_at(value.type, sizes))
-    for entry in rows:
+    for entry in flat(rows):
         _weights(entry, places, sizes)
     for name, value in begun.items():
         arriving = Value(f"∂J/∂{name}", value.type)
         places.named[arriving.name] = blank_of(arriving, shape_at(value.type, sizes), filled=True)
         places.letters[f"dJ/d{name}"] = arriving.name
-    _shorter(rows, places, line)
+    _shorter(list(flat(rows)), places, line)
     numbers, batch = known(places, given)
     figures = NetNumbers(sizes, batch, numbers)
     figures.forward(rows)

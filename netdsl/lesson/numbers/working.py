@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, prod
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netdsl.analysis.counts import shape_at
 from netdsl.base.errors import RunError
@@ -14,7 +14,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.numbers.arrays import NumberArray, Unfitting, shaped, single, together
 from netdsl.lesson.numbers.computing import Letters, NotComputed, computed
-from netdsl.lesson.numbers.recurring import LayerRun
+from netdsl.lesson.numbers.recurring import LayerAtSteps
 from netdsl.lesson.wording import Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
 from netdsl.ops.base import Op
@@ -22,6 +22,10 @@ from netdsl.ops.dropout import Dropout
 from netdsl.ops.recurrent import Recurrence
 from netdsl.ops.value import BatchOfOne, Constant, FreeParam, WeightOf
 from netdsl.passes.differentiate import Entry
+from netdsl.passes.recurrence import Taped
+
+if TYPE_CHECKING:
+    from netdsl.lesson.numbers.looping import LoopAtSteps
 
 T = TypeVar("T")
 
@@ -38,8 +42,10 @@ class NetNumbers:
     known: dict[Value, NumberArray]
     arrived: dict[Value, NumberArray] = anew(factory=dict)
     made: int = 0
-    layers: dict[Value, LayerRun] = anew(factory=dict)
+    layers: dict[Value, LayerAtSteps] = anew(factory=dict)
     """Recurrent layers by their result: what they were at each step."""
+    loops: dict[Entry, LoopAtSteps] = anew(factory=dict)
+    """Recurrent blocks, with the numbers of their rows at each step."""
 
     # ------------------------------------------------------------ forward
 
@@ -50,6 +56,8 @@ class NetNumbers:
 
     def results(self, entry: Entry) -> dict[Value, NumberArray]:
         op, (first, *others) = entry.op, entry.results
+        if isinstance(op, Taped):
+            return self.loop(entry).forward()
         if isinstance(op, Constant):
             return {first: single(float(op.value))}
         if isinstance(op, WeightOf | FreeParam):
@@ -61,7 +69,7 @@ class NetNumbers:
         if isinstance(op, Dropout) and op.rate:
             raise _by_chance(entry)
         if found is None or others or first.type.folded:
-            raise _unreckoned(entry, "its arithmetic is no one formula")
+            raise unreckoned(entry, "its arithmetic is no one formula")
         assert isinstance(op, Op)
         if isinstance(op, Recurrence):
             return {first: self.recurrent(op, entry, found)}
@@ -73,10 +81,16 @@ class NetNumbers:
         """What a recurrent layer gives at each step."""
         weights = {weight.name: self.known[entry.pen.weight(weight.name)] for weight in op.weights()}
         (first,) = entry.results
-        run = self.layers[first] = LayerRun(op, found)
+        run = self.layers[first] = LayerAtSteps(op, found)
         self.small(prod(self.shape(first.type)))
         numbers = self.tried(lambda: run.forward(self.known[op.x], weights), entry)
         return self.fitted(numbers, first, entry)
+
+    def loop(self, entry: Entry) -> LoopAtSteps:
+        """A recurrent block at its steps."""
+        from netdsl.lesson.numbers.looping import LoopAtSteps
+
+        return self.loops.setdefault(entry, LoopAtSteps(entry, self))
 
     def forward_letters(self, op: Op, entry: Entry, found: Worded) -> Letters:
         """Letters of a wording that nobody has given other ones."""
@@ -114,10 +128,10 @@ class NetNumbers:
         try:
             return work()
         except NotComputed as error:
-            raise _unreckoned(entry, str(error)) from None
+            raise unreckoned(entry, str(error)) from None
         except (ArithmeticError, ValueError) as error:
             if isinstance(error, Unfitting):
-                raise _unreckoned(entry, str(error)) from None
+                raise unreckoned(entry, str(error)) from None
             raise _too_large(entry) from None
 
     def fitted(self, numbers: NumberArray, value: Value, entry: Entry) -> NumberArray:
@@ -128,7 +142,7 @@ class NetNumbers:
         try:
             found = shaped(numbers, shape)
         except Unfitting as error:
-            raise _unreckoned(entry, str(error)) from None
+            raise unreckoned(entry, str(error)) from None
         if not all(map(isfinite, found.items)):
             raise _too_large(entry)
         return found
@@ -182,7 +196,7 @@ def _path(entry: Entry) -> str:
     return path.split(".")[1] if path.startswith("loss.") else path
 
 
-def _unreckoned(entry: Entry, why: str) -> RunError:
+def unreckoned(entry: Entry, why: str) -> RunError:
     name = getattr(entry.op, "name", "a block")
     return RunError(
         f"--at: `{_path(entry)}` ({name}) has no numbers, for {why}: leave it out of the net, or leave --at out, for "
