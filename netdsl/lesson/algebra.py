@@ -175,7 +175,8 @@ class GroupMean(Formula):
 @record
 class AxisWeights(Formula):
     """A matrix by which an axis becomes another, its letter and how: what lies nearest, between two neighbours
-    ("bilinear", or "corners" with those in place), the mean of a stretch, or each at the first of a stretch."""
+    ("bilinear", or "corners" with those in place), the mean of a stretch, each at the first of a stretch, the sum up
+    "to" a place or "from" it on, the other way round ("turned"), or so many places "on", round the end."""
 
     name: str
     way: str
@@ -199,6 +200,13 @@ class AxisWeights(Formula):
         if self.way == "mean":
             start, stop = place * given // made, -(-(place + 1) * given // made)
             return [(tap, 1 / (stop - start)) for tap in range(start, stop)]
+        if self.way in ("to", "from", "turned"):
+            first, last = {"to": (0, place + 1), "from": (place, given)}.get(
+                self.way, (given - place - 1, given - place)
+            )
+            return [(tap, 1.0) for tap in range(first, last)]
+        if self.way.startswith("on "):
+            return [((place - int(self.way[3:])) % given, 1.0)]
         if self.way == "first":
             return [(place * given // made, 1.0)] if place % (made // given) == 0 else []
         if self.way == "corners":

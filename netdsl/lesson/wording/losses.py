@@ -29,6 +29,7 @@ from netdsl.ops.loss import (
     MultiMargin,
     Nll,
     PairLoss,
+    SmoothL1,
 )
 
 P, T = Letter("p"), Letter("q")
@@ -93,6 +94,19 @@ def huber(op: Huber, board: Board) -> Worded:
     near = ((x - t) ** 2 / Numeral(2)) * Indicator(size, "≤", delta)
     far = times(delta, size - Numeral(op.delta / 2)) * Indicator(size, ">", delta)
     slope = called("max", Numeral(-op.delta), called("min", x - t, delta))
+    return _pair(op, board, near + far, slope, -slope)
+
+
+@says(SmoothL1)
+def smooth_l1(op: SmoothL1, board: Board) -> Worded:
+    """As `huber`, over its width; of no width the absolute difference."""
+    x, t = _names(op, board)
+    size, beta = called("|", x - t), Numeral(op.beta)
+    if not op.beta:
+        return _pair(op, board, size, called("sign", x - t), -called("sign", x - t))
+    near = ((x - t) ** 2 / Numeral(2 * op.beta)) * Indicator(size, "≤", beta)
+    far = (size - Numeral(op.beta / 2)) * Indicator(size, ">", beta)
+    slope = called("max", Numeral(-1), called("min", (x - t) / beta, ONE))
     return _pair(op, board, near + far, slope, -slope)
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from netdsl.lesson.algebra import AxesMoved, AxisPart, Everywhere, Formula, Letter, Numeral, PutBack, Rearranged, called
+from netdsl.lesson.algebra import (
+    AxesMoved,
+    AxisPart,
+    Everywhere,
+    Formula,
+    Letter,
+    Numeral,
+    PutBack,
+    Rearranged,
+    called,
+    times,
+)
 from netdsl.lesson.wording.table import Board, Worded, fitted, says, summed
 from netdsl.ops.compare import Where
 from netdsl.ops.cut import Slice
 from netdsl.ops.recurrent import Last
-from netdsl.ops.reduce import Mean, Reduction, Sum
+from netdsl.ops.reduce import Mean, Reduction, Sum, Variance
 from netdsl.ops.shape import Concat, Flatten, Reshape, Reshaping, Squeeze, Transpose, Unsqueeze
 from netdsl.ops.value import PerSample
 
@@ -72,6 +83,19 @@ def concat(op: Concat, board: Board) -> Worded:
         start = stop
     names = tuple(board.letter(f"x{place}") for place in range(1, len(op.x) + 1))
     return Worded(called("joined", *names, axis=axis), {"x": tuple(found)})
+
+
+@says(Variance)
+def variance(op: Variance, board: Board) -> Worded:
+    """Of the mean nothing comes back: what lies around it adds up to nothing."""
+    start = int(op.x.type.batched)
+    axes = tuple(axis + start for axis in op.along)
+    count = board.count(op.x, axes)
+    most: Formula = count - Numeral(1) if op.unbiased else count
+    away = X - summed(X, op.x.type, axes, keep=True, mean=True)
+    y = summed(away**2, op.x.type, axes, keep=op.keep, mean=not op.unbiased)
+    dy = Everywhere(board.dy, () if op.keep else axes)
+    return Worded(y / most if op.unbiased else y, {"x": times(Numeral(2), dy, away) / most})
 
 
 @says(Mean, Sum)
