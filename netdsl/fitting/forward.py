@@ -13,7 +13,7 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.fitting.again import checkpointed
 from netdsl.fitting.ledger import NOTHING, Growing, plus, times
 from netdsl.fitting.rules.table import RULES, OpUse, count_of, product_of, width_of
-from netdsl.fitting.tape import FULL, GradTape, Lying, Recorded, Tensor
+from netdsl.fitting.tape import FULL, Edge, GradTape, Lying, Recorded, Tensor
 from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.graph.loops import parted
 from netdsl.ops.base import Op
@@ -157,6 +157,7 @@ class ForwardPass:
         del step
         ledger.at(self.phase, inside.path)
         listed = {v: made[v] for v in dict.fromkeys(o.value for o in op.body.outputs)}
+        later = carried_back(entry, list(listed.values()), [made[s.following] for s in op.states], len(op.sequences))
         handed = [made[v] for v, start in states.items() if id(start) in tape.saved]  # the next step keeps it as well
         tape.saved |= noted
         del made, states
@@ -165,7 +166,10 @@ class ForwardPass:
         ledger.lift(first, others)
         lump = tape.bytes(others)
         stacked = {v: self.stack(t, steps) for v, t in listed.items()}
-        del listed
+        back = next((t.made for t in stacked.values() if t.made is not None), None)
+        if back is not None:
+            back.edges += later
+        del listed, later
         saved = times(_less(_less(ledger.now, before), plus(others, *(t.size for t in stacked.values()))), steps - 1)
         del lump, handed
         entry, tape.first = tape.first, outer or tape.first
@@ -195,6 +199,8 @@ class ForwardPass:
             entry = entry or self.tape.entry([])
             for part in parts[len(sequences) :]:
                 part.made = part.made or (entry if part.real else None)  # what the step before learned
+        for place, part in enumerate(parts):
+            part.place = place
         return dict(zip((*op.sequences, *(s.current for s in op.states)), parts, strict=True)), entry
 
     def stack(self, x: Tensor, steps: int) -> Tensor:
@@ -206,6 +212,42 @@ class ForwardPass:
         if result.made is not None:
             result.made.edges = [edge._replace(shares=True) for edge in result.made.edges]
         return result
+
+
+def carried_back(entry: Recorded | None, outputs: Sequence[Tensor], states: Sequence[Tensor], first: int) -> list[Edge]:
+    """Where gradients of a step go that come from the next one alone: into states that no output of theirs reads.
+
+    `states` are those that a step hands on, and stand from `first` on in what it gets from `entry`.
+    """
+    found: list[Edge] = []
+    if entry is None:
+        return found
+    reached, read = _leads_to(entry, outputs)
+    while True:
+        more = [
+            t for i, t in enumerate(states)
+            if t.made is not None and t.made is not entry and t.made not in reached and first + i in read
+        ]  # fmt: skip
+        if not more:
+            return found
+        found += [Edge(t.made, t.place, None, t.count, t.width, False) for t in more]
+        further, reads = _leads_to(entry, more)
+        reached, read = reached | further, read | reads
+
+
+def _leads_to(entry: Recorded, tensors: Iterable[Tensor]) -> tuple[set[Recorded], set[int]]:
+    """The calls after `entry` that some tensors come from, and the places of its results that they read."""
+    reached: set[Recorded] = set()
+    read = {t.place for t in tensors if t.made is entry}
+    waiting = [t.made for t in tensors if t.made is not None]
+    while waiting:
+        call = waiting.pop()
+        if call in reached or call.number <= entry.number:
+            continue
+        reached.add(call)
+        read.update(edge.place for edge in call.edges if edge.entry is entry)
+        waiting += [edge.entry for edge in call.edges if edge.entry is not None]
+    return reached, read
 
 
 def _less(size: Growing, other: Growing) -> Growing:

@@ -31,7 +31,7 @@ step, and kernels of whole layers (oneDNN's, cuDNN's) compute. We count all step
 CAUSAL = 0.1
 """Of both passes: pairs that a causal mask leaves out, which PyTorch's counter counts and we do not."""
 NOT_COUNTED = {"LinearSVM": "PyTorch has no `multi_margin_loss_backward` for the meta device"}
-SHORTER = {"DDPMSample": {"steps": 5}, "DDPMDigitsSample": {"steps": 5}}
+SHORTER = {"DDPMSample": {"steps": 5}, "DDPMDigitsSample": {"steps": 5}, "Mamba130M": {"depth": 1}}
 
 
 def filters_by_group(*args: Any, out_shape: Any = None, **_: Any) -> int:
@@ -106,6 +106,26 @@ def test_products_are_those_that_pytorch_counts(path: Path) -> None:
         else:
             assert {"rnn", "lstm", "gru", "loop"} & ops, name
             assert 0 < -more[1] <= FIRST_STATE * theirs[1], name
+
+
+LATE = """
+recurrent counts(hidden) {
+  input x
+  state h [hidden] = 0
+  output seen: h -> linear(3)
+  next h: (x, h) -> concat -> linear(hidden) -> tanh
+}
+net Late { input x [T = 40, 8]; seen: x -> counts(16); output seen }
+"""
+
+
+def test_a_state_that_only_the_next_step_reads_is_learned() -> None:
+    """What its last step makes of it nobody reads: one of 40."""
+    net = netdsl.load_text(LATE)
+    (forward, backward), theirs = told(net), counted(net)
+    assert forward == theirs[0]
+    assert backward == pytest.approx(theirs[1], rel=FIRST_STATE)
+    assert backward > 1.9 * forward
 
 
 @pytest.mark.parametrize(
