@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from netdsl.analysis.budgets import hold_budgets
@@ -20,11 +21,12 @@ from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, no_symbol, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
 from netdsl.base.collector import collector_paused
+from netdsl.base.record import later
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
 from netdsl.graph import Graph, Net, State
 from netdsl.graph.narrowing import narrow
-from netdsl.graph.phases import inference_graph, training_graph
+from netdsl.graph.phases import differs, inference_graph, training_graph
 from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
@@ -129,10 +131,16 @@ def _report(net: Net, walk: Walk) -> Report:
         aux_outputs=() if training else tuple(o.name for o in net.outputs if o.aux),
         totals=_totals(net, graph, walk, count),
         sizes=size_rules(net),
-        rows=tuple(walk.rows) if walk.listed else (),
+        rows=later(partial(_rows, net, walk)) if walk.listed else (),
         not_counted=tuple(walk.uncounted),
         estimates=tuple(walk.estimates),
     )
+
+
+@collector_paused()
+def _rows(net: Net, walk: Walk) -> tuple[Row, ...]:
+    with bounded(net):
+        return walk.rows()
 
 
 def _kept(state: State, walk: Walk) -> KeptState:
@@ -151,8 +159,9 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
 
 def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:
     peak, where = walk.schedule.peak()
-    kept = narrow(net, net.outputs)  # what either graph has
-    wanted = _params(kept)
+    alike = not walk.training and not any(o.aux for o in net.outputs) and not differs(net)
+    kept = graph if alike else narrow(net, net.outputs)  # what either graph has
+    wanted = count["params"] if alike else _params(kept)
     every = wanted if kept.nodes == net.nodes else _params(net)
     fields = [walk.sight.shown(walk.fields.get(o.value), o.value.type.rank) for o in graph.outputs]
     found = {

@@ -14,7 +14,7 @@ from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_ro
 from netdsl.analysis.counted import ToolCount, ToolCountRow
 from netdsl.analysis.lesson import PARTS as LESSON
 from netdsl.analysis.lesson import NetLesson
-from netdsl.base.record import anew, keyed
+from netdsl.base.record import anew, delayed, keyed
 
 VERSION = 2
 """Of the document's form: it grows when a key changes its meaning or goes."""
@@ -166,8 +166,8 @@ class Report:
     """Outputs left out because they exist in training only."""
     totals: Totals
     sizes: dict[str, SizeRule] = anew(factory=dict)
-    rows: tuple[Row, ...] = ()
-    """In the order in which they run; a block before what is inside it."""
+    rows: tuple[Row, ...] = delayed(default=())
+    """In the order in which they run; a block before what is inside it. Made when they are first read."""
     not_counted: tuple[Uncounted, ...] = ()
     estimates: tuple[Estimated, ...] = ()
     lesson: NetLesson | None = None

@@ -53,7 +53,6 @@ class Walk:
         self.collector = collector
         self.drafts: list[RowDraft | None] = []
         """In the order of the rows; None for a block whose sums are not known yet."""
-        self.rows: list[Row] = []
         self.sight = FollowedAxes()
         self.fields: dict[Value, AxisViews | None] = {}
         self.schedule = Timeline()
@@ -63,7 +62,7 @@ class Walk:
         self.met: set[str] = set()  # paths of layers by their first use
 
     def net(self, graph: Graph, states: Sequence[State] = ()) -> Tally:
-        """The whole inference graph; rows, fields and schedule are complete afterwards.
+        """The whole inference graph; drafts, fields and schedule are complete afterwards.
 
         What a net sees are inputs of one call: nothing of them reaches the `states` that it keeps.
         """
@@ -76,8 +75,6 @@ class Walk:
         self.fields.update({v: self.known.field(self.sight.of_input(source)) for source, v in enumerate(seen)})
         total = self.graph(graph, Nesting())
         self.schedule.keep(o.value for o in graph.outputs)
-        if self.listed:
-            self._draw()
         return total
 
     def survey(self, graph: Graph, known: set[int] | None = None) -> None:
@@ -99,11 +96,11 @@ class Walk:
         loss = layer.op.loss()
         return () if loss is None else self.losses(layer.node, loss)
 
-    def _draw(self) -> None:
-        """Make the rows. What each of them sees can be shown now that all are known."""
+    def rows(self) -> tuple[Row, ...]:
+        """What each of them sees can be shown when the walk is done."""
         drafts = [(d, (d.field, d.layer.node.results[0].type.rank)) for d in self.drafts if d is not None]
         shown = {field: self.sight.shown(*field) for field in dict.fromkeys(field for _, field in drafts)}
-        self.rows = [self.making.row(draft, shown[field]) for draft, field in drafts]
+        return tuple([self.making.row(draft, shown[field]) for draft, field in drafts])
 
     def shape(self, value: Value) -> Shape:
         return self.known.type(value.type).shape

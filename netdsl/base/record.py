@@ -24,13 +24,56 @@ def anew(*, factory: Callable[[], T]) -> T:
     return Fresh(factory)  # type: ignore[return-value]
 
 
+class Later:
+    """What a field holds in the place of a value that is made when it is first read."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+
+class Delayed:
+    """The default of a field that may be given `later`."""
+
+    def __init__(self, default: Any) -> None:
+        self.default = default
+
+
+def delayed(*, default: T) -> T:
+    """`rows: tuple[Row, ...] = delayed(default=())`: a field that may be given a `later`."""
+    return Delayed(default)  # type: ignore[return-value]
+
+
+def later(make: Callable[[], T]) -> T:
+    """For a field that is `delayed`: what makes its value, if anybody reads it."""
+    return Later(make)  # type: ignore[return-value]
+
+
+class DelayedField:
+    """A slot whose value whoever reads it gets, made first where it is to be."""
+
+    def __init__(self, slot: Any) -> None:
+        self.slot = slot
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if owner is None:
+            return self
+        value = self.slot.__get__(owner, kind)
+        if value.__class__ is Later:
+            value = value.make()
+            self.slot.__set__(owner, value)
+        return value
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        self.slot.__set__(owner, value)
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(anew,))
 def record(cls: type[T]) -> type[T]:
     """A class of values: the annotated names are its slots, in order; equality, hash and repr go by them."""
     return _of_values(cls, keywords=False)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(anew,))
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(anew, delayed))
 def keyed(cls: type[T]) -> type[T]:
     """A record whose fields are given by name only, so that one with a default may stand before one without."""
     return _of_values(cls, keywords=True)
@@ -43,6 +86,10 @@ def _of_values(cls: type[T], keywords: bool) -> type[T]:
     by_value = {"__eq__": equal, "__hash__": hashed, "__repr__": shown}
     fields = {"__slots__": own, "__match_args__": names, "_defaults": defaults}
     made: type[T] = type.__new__(type(cls), cls.__name__, cls.__bases__, {**by_value, **space, **fields})
+    for name in own:
+        if defaults.get(name).__class__ is Delayed:
+            defaults[name] = defaults[name].default
+            setattr(made, name, DelayedField(getattr(made, name)))
     return _initialised(made, keywords)
 
 
@@ -55,7 +102,7 @@ def entity(cls: type[T]) -> type[T]:
     return _initialised(cls, keywords=False)
 
 
-def _fields(cls: type) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+def _fields(cls: type) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Names and defaults of all fields, those of the base class first."""
     inherited: tuple[str, ...] = getattr(cls, "__match_args__", ())
     own = tuple(n for n in vars(cls).get("__annotations__", ()) if n not in inherited)
