@@ -3,8 +3,9 @@
     python benchmarks/variants.py [ROUNDS]
 
 Interleaved, medians; the first round is dropped, for both sides import what they need in it. Three ways of ours: a text
-that was never read, as in an editor; the same text with other settings, as in a search; only the analysis. Printed is
-how many times of each fit into one summary of torchinfo.
+that was never read, as in an editor; the same text with other settings, as in a search; only the analysis. Two of
+torchinfo: of a module that stands, and of one that is made for other settings, as a search has to. Printed is how many
+times of each fit into one summary of the module that stands.
 """
 
 from __future__ import annotations
@@ -30,11 +31,16 @@ def ways(net: str) -> dict[str, Callable[[int], object]]:
     with torch.device("meta"):
         module = netdsl.torch_module(kept)
 
-    def told(_: int) -> object:
+    def told(_: int, module: torch.nn.Module = module) -> object:
         return torchinfo.summary(module, (1, 3, 224, 224), device="meta", depth=6, verbose=0, col_names=COLUMNS)
+
+    def made(turn: int) -> object:
+        with torch.device("meta"):
+            return told(turn, type(module)(classes=100 + turn))
 
     return {
         "torchinfo": told,
+        "with a module": made,
         "another text": lambda turn: netdsl.analyze(netdsl.load_text(f"{text}# {turn}\n", net)),
         "other settings": lambda turn: netdsl.analyze(netdsl.load(SPEC, net, classes=100 + turn)),
         "the analysis": lambda turn: netdsl.analyze(kept),
