@@ -20,6 +20,7 @@ from netdsl.analysis.report import KeptState, Port, Report, Row, Totals
 from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, no_symbol, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
+from netdsl.base.asking import public
 from netdsl.base.collector import collector_paused
 from netdsl.base.record import later
 from netdsl.dims import Account, SizeTooComplex, charged
@@ -34,6 +35,7 @@ from netdsl.text.source import Source, Span
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "no_symbol", "survey"]
 
 
+@public()
 @collector_paused()
 def analyze(
     net: Net,

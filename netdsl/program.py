@@ -235,10 +235,14 @@ def _tree(source: Source, collector: Collector) -> syntax.File:
 
 
 def load_text(
-    text: str, name: str = "text", settings: Mapping[str, str] | None = None, recipe: GivenRows | None = None
+    text: str,
+    name: str = "text",
+    settings: Mapping[str, str] | None = None,
+    recipe: GivenRows | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Program:
     """A program from a text."""
-    return load_source(as_source(name, text), settings, recipe)
+    return load_source(as_source(name, text), settings, recipe, options=options)
 
 
 def load_file(
@@ -247,9 +251,10 @@ def load_file(
     recipe: GivenRows | None = None,
     by: str | None = None,
     prefix: str = "--",
+    options: Mapping[str, str] | None = None,
 ) -> Program:
     """A program from a file; raises `NetError` when it cannot be read as UTF-8 text."""
-    return load_source(read_source(Path(path)), settings, recipe, by, prefix)
+    return load_source(read_source(Path(path)), settings, recipe, by, prefix, options=options)
 
 
 def check_text(text: str, name: str = "text") -> list[Diagnostic]:

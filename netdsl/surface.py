@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.asking import named, public
+from netdsl.base.errors import ArgumentError
 from netdsl.dims.tensors import LARGEST
 from netdsl.graph import Net
 from netdsl.program import check_program, load_file, require_symbols
@@ -16,24 +18,31 @@ from netdsl.text.source import Source, Span
 
 if TYPE_CHECKING:
     from netdsl.analysis.counted import ToolCount
+    from netdsl.analysis.report import Report
     from netdsl.drawing import Diagram
     from netdsl.fitting.fit import MemoryFit
 
+LONGEST = 40
+"""Letters of a word that a message shows."""
 
+
+@public()
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
     """A net of a `.net` file: the one called `net`, or the first. Settings replace the defaults of its parameters.
 
     Raises `NetError` with everything that is wrong, each mistake with its place; those of its `train` section are
     left to what trains.
     """
-    return load_file(path, _written(settings)).net(net, trained=False)
+    return load_file(path, _written(settings), options=_named(settings)).net(net, trained=False)
 
 
+@public()
 def load_text(text: str, net: str | None = None, name: str = "text", **settings: Any) -> Net:
     """As `load`, from a text; `name` is what diagnostics call it."""
-    return program_from_text(text, name, _written(settings)).net(net, trained=False)
+    return program_from_text(text, name, _written(settings), options=_named(settings)).net(net, trained=False)
 
 
+@public()
 def check(path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = None) -> list[Diagnostic]:
     """Everything there is to say about a file: errors and warnings of all its nets, budgets included.
 
@@ -45,86 +54,111 @@ def check(path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = Non
     return found
 
 
+@public(
+    least={"depth": 0, "width": 1},
+    elsewhere={
+        "formulas": "netdsl.formulas(net) gives them",
+        "training": "netdsl.fit(net) says what training takes, report(net, backward=True) how the net learns",
+        "device": "netdsl.fit(net, device=…) says whether a net fits",
+        "checkpoint": "netdsl.fit(net, checkpoint=[…]) says what that saves",
+        "sweep": 'netdsl.sweep(net, "H=160..640:32") counts at many sizes',
+        "convention": 'write conventions=["thop"]',
+        "size": 'write sizes={"H": 224}',
+    },
+)
 def report(
     net: Net,
     *,
     sizes: Mapping[str, int] | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     format: str = "table",
     conventions: Sequence[str] = (),
     backward: bool = False,
     explain: bool = False,
-    **options: Any,
+    at: Mapping[str, object] | None = None,
+    depth: int | None = None,
+    width: int | None = None,
+    expand: bool = False,
+    color: bool = False,
+    others: Sequence[str] = (),
 ) -> str:
     """The layer-wise report of a net as a text: `table`, `json`, `csv`, `markdown`, `latex` or `html`, a whole page.
 
-    `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table, `explain` adds the arithmetic of
-    each row. With `backward` it is the lesson: how the net learns, row by row from the loss back; `at` gives it numbers
-    as `gradients` takes. `conventions` are columns as other tools count: `thop`, `torchinfo` … Raises `ValueError` for
-    what a format does not show.
+    `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table, `color` and `others` (further nets
+    of the file) are for it, too; `explain` adds the arithmetic of each row. With `backward` it is the lesson: how the
+    net learns, row by row from the loss back; `at` gives it numbers as `gradients` takes, and the batch is that of the
+    numbers. `conventions` are columns as other tools count: `thop`, `torchinfo` … Raises `ArgumentError` for what a
+    format does not show.
     """
-    asked = {"backward": backward, "explain": explain, "conventions": listed("conventions", conventions), **options}
+    asked = {
+        "backward": backward, "at": at, "explain": explain, "conventions": conventions, "depth": depth, "width": width,
+        "expand": expand, "color": color, "others": others,
+    }  # fmt: skip
     _refuse_strays(format, asked)
     if format == "html":
         from netdsl.page.assemble import page
 
-        return page(net, sizes=sizes, batch=batch, others=options.get("others", ()))
-    from netdsl.analyzer import analyze
+        return page(net, sizes=sizes, batch=1 if batch is None else batch, others=tuple(others))
     from netdsl.reports import render
 
-    at = options.pop("at", None)
-    if backward or at is not None:
+    found = _reported(net, sizes, batch, asked)
+    return render(found, format, width=width, depth=depth, expand=expand, color=color, others=tuple(others))
+
+
+def _reported(net: Net, sizes: Mapping[str, int] | None, batch: int | None, asked: Mapping[str, Any]) -> Report:
+    """What a report tells, the lesson where that is asked for."""
+    if asked["backward"]:
         from netdsl.lesson.reporting import taught
 
-        return render(taught(net, sizes=sizes, batch=batch, at=at), format, **options)
-    found = analyze(net, sizes=sizes, batch=batch, explained=explain)
-    if conventions:
-        from netdsl.base.record import changed
-        from netdsl.conventions.counting import counted as counting
+        return taught(net, sizes=sizes, batch=batch, at=asked["at"])
+    from netdsl.analyzer import analyze
 
-        found = changed(found, conventions=counting(net, conventions, found.at, batch))
-    return render(found, format, **options)
+    samples = 1 if batch is None else batch
+    found = analyze(net, sizes=sizes, batch=samples, explained=asked["explain"])
+    if asked["conventions"]:
+        from netdsl.base.record import changed
+        from netdsl.conventions.counting import counted
+
+        found = changed(found, conventions=counted(net, tuple(asked["conventions"]), found.at, samples))
+    return found
 
 
 TABLES, DRAWN = ("table", "markdown", "latex"), ("table", "markdown", "json")
 SHOWN: dict[str, tuple[str, ...]] = {
-    "width": ("table",), "color": ("table",), "depth": TABLES, "expand": (*TABLES, "json", "csv"),
+    "width": ("table",), "color": ("table",), "depth": TABLES, "expand": TABLES,
     "others": ("table", "markdown", "html"), "explain": DRAWN, "backward": DRAWN, "at": DRAWN,
     "conventions": (*DRAWN, "csv"),
 }  # fmt: skip
 """What may be asked of a report, with the formats that show it."""
+WHOLE = {
+    "html": " (a page has every row, with its arithmetic)",
+    "json": " (it has every row)",
+    "csv": " (it has every row)",
+}
 
 
 def _refuse_strays(format: str, asked: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where something would be left out in silence, `TypeError` for what a report has not."""
+    """Raise `ArgumentError` where something would be left out in silence."""
     formats = (*REPORTS, "html")
     if format not in formats:
-        raise ValueError(f"no format is called {format}: {', '.join(formats)}")
-    stray = next((name for name in asked if name not in SHOWN), None)
-    if stray is not None:
-        raise TypeError(f"a report has no option `{stray}`: it has {', '.join(SHOWN)}")
+        raise ArgumentError("format", f"no format is called {format[:LONGEST]}: {', '.join(formats)}")
     said = [name for name, value in asked.items() if value is not None and value is not False and value != ()]
     unseen = next((name for name in said if format not in SHOWN[name]), None)
     if unseen is not None:
-        whole = " (a page has every row, with its arithmetic)" if format == "html" else ""
-        raise ValueError(f"`{unseen}` has no {format}{whole}: choose of {', '.join(SHOWN[unseen])}")
-    lesson = next((name for name in ("backward", "at") if name in said), None)
-    if lesson is not None and "conventions" in said:
-        raise ValueError(f"`conventions` does not go with `{lesson}`: leave one of them out")
+        whole = WHOLE.get(format, "") if unseen in ("depth", "expand", "explain") else ""
+        raise ArgumentError(unseen, f"`{unseen}` has no {format}{whole}: choose of {', '.join(SHOWN[unseen])}")
+    if "at" in said and not asked["backward"]:
+        raise ArgumentError("at", "`at` is about how a net learns: say backward=True, too")
+    if asked["backward"] and asked["conventions"]:
+        raise ArgumentError("conventions", "`conventions` does not go with `backward`: leave one of them out")
 
 
-def listed(name: str, given: Sequence[str]) -> tuple[str, ...]:
-    """Some words. Raises `TypeError` for one alone, whose letters would be taken for words."""
-    if isinstance(given, str):
-        raise TypeError(f'`{name}` takes a list: write {name}=["{given}"]')
-    return tuple(given)
-
-
+@public()
 def counted(net: Net, convention: str, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> ToolCount:
     """What another tool counts of a net: its total, and of each layer its number and why.
 
-    `convention` is one of `netdsl report --convention`; `sizes` gives the symbols numbers. Raises `ValueError` for an
-    unknown convention, and for a batch where the tool counts one sample.
+    `convention` is one of `netdsl report --convention`; `sizes` gives the symbols numbers. Raises `ArgumentError` for
+    an unknown convention, and for a batch where the tool counts one sample.
     """
     from netdsl.analyzer import require_batch, sizes_of
     from netdsl.conventions.counting import counted as counting
@@ -133,6 +167,7 @@ def counted(net: Net, convention: str, *, sizes: Mapping[str, int] | None = None
     return counting(net, [convention], sizes_of(net, sizes), batch)[0]
 
 
+@public(least={"batch": 1})
 def fit(
     net: Net,
     *,
@@ -155,11 +190,12 @@ def fit(
 
     words = asked(
         net, training=training, batch=batch, precision=precision, optimizer=optimizer, device=device,
-        checkpoint=None if checkpoint is None else listed("checkpoint", checkpoint),
+        checkpoint=checkpoint,
     )  # fmt: skip
     return fit(net, words, sizes).fit
 
 
+@public(least={"depth": 1, "unroll": 1})
 def draw(
     net: Net,
     *,
@@ -186,6 +222,11 @@ def _written(settings: Mapping[str, object]) -> dict[str, str]:
     return {name: _literal(name, value) for name, value in settings.items()}
 
 
+def _named(settings: Iterable[str]) -> dict[str, str]:
+    """What messages call what gave the settings."""
+    return dict.fromkeys(settings, "argument")
+
+
 def _literal(name: str, value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -193,5 +234,8 @@ def _literal(name: str, value: object) -> str:
         return "[" + ", ".join(_literal(name, v) for v in value) + "]"
     if isinstance(value, int | float) and not abs(value) < LARGEST:
         message = f"the setting `{name}` is no number that a net can have"
-        raise NetError([Diagnostic("number-too-large", message, (Label(Span(Source(f"setting {name}", ""), 0, 0)),))])
+        raise NetError([Diagnostic("number-too-large", message, (Label(Span(Source(f"argument {name}", ""), 0, 0)),))])
+    if not (isinstance(value, str) or hasattr(value, "__float__")):  # numbers of numpy are such
+        takes = f"a number, a word or a list of these, not {named(value)}"
+        raise ArgumentError(name, f"the setting `{name}` takes {takes}: write {name}=1, or leave it out")
     return str(value)

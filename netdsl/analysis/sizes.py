@@ -31,7 +31,7 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
             raise no_symbol([net], name, symbols)
     for name, size in given.items():
         if not is_int(size) or not 1 <= size <= MOST:
-            raise refused(net, f"`{name}` is a whole number from 1 to {MOST:,}, not {named(size)}", None)
+            raise refused(net, f"the size `{name}` is a whole number from 1 to {MOST:,}, not {named(size)}", None)
     if not symbols:
         return {}
     domain = net.domain.copy()

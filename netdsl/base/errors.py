@@ -13,5 +13,13 @@ class RunError(Exception):
     """A run that cannot start or go on."""
 
 
+class ArgumentError(RunError, ValueError):
+    """An argument that cannot be; the message begins with its name, which a command spells as an option."""
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(message)
+        self.argument = argument
+
+
 class DataError(RunError):
     """Data that is missing, damaged or of another kind; the message names the file."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
+from netdsl.base.errors import ArgumentError
 from netdsl.text.diagnostics import NetError
 
 
@@ -77,8 +78,15 @@ def explained(work: Callable[[], int], trouble: int = 1) -> int:
     return code
 
 
+OPTIONS = {"sizes": "--size", "conventions": "--convention"}
+"""What arguments of public functions are called on a command line, where that is no `--` before their name."""
+
+
 def _plain(error: Exception) -> str:
     """One of our own one-line errors as it is; anything else as what it is: a mistake of netdsl."""
+    if isinstance(error, ArgumentError):
+        option = OPTIONS.get(error.argument, f"--{error.argument}")
+        return str(error).replace(f"`{error.argument}`", option, 1)
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if type(error).__module__.startswith("netdsl.") or isinstance(error, OSError):

@@ -80,4 +80,4 @@ def taught_report(net: Net, given: Namespace) -> Report:
     """The report with the lesson."""
     from netdsl.lesson.reporting import taught
 
-    return taught(net, sizes=given.size, batch=given.batch, at=given.at)
+    return taught(net, sizes=given.size, batch=given.said, at=given.at)

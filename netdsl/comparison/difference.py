@@ -10,6 +10,7 @@ from netdsl.analysis.columns import in_totals
 from netdsl.analysis.report import Port, Report, Shape
 from netdsl.analysis.settings import layer_text, value_text
 from netdsl.analyzer import analyze, sizes_of
+from netdsl.base.asking import public
 from netdsl.base.record import anew, entity, keyed
 from netdsl.comparison.alignment import RowPair, RowTree, aligned, items
 from netdsl.comparison.signature import Interning, common_symbols, equal, plain
@@ -89,6 +90,7 @@ class NetDifference:
         return sum(self._counted(i, status, inside) for i in within)
 
 
+@public()
 def difference(old: Net, new: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1) -> NetDifference:
     """Compare two nets, at the same sizes where both take them. Raises `NetError` for sizes that one cannot take."""
     known = sizes_of_both(old, new, sizes or {})

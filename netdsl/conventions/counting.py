@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from netdsl.analysis.counted import ToolCount, ToolCountRow
+from netdsl.base.errors import ArgumentError
 from netdsl.codegen.pytorch.held import held_nodes
 from netdsl.conventions.rule import Convention, ToolAnswer
 from netdsl.conventions.table import convention
@@ -17,13 +18,13 @@ from netdsl.text.diagnostics import NetError
 def counted(net: Net, names: Sequence[str], at: Mapping[str, int], batch: int = 1) -> tuple[ToolCount, ...]:
     """What each of some conventions counts of a net at inference.
 
-    `at` has a number for each of its symbols, as a report has them. Raises `ValueError` for a name that is no
+    `at` has a number for each of its symbols, as a report has them. Raises `ArgumentError` for a name that is no
     convention, and for a batch where a tool counts one sample.
     """
     rules = [convention(name) for name in names]
     single = next((rule for rule in rules if rule.one_sample and batch != 1), None)
     if single is not None:
-        raise ValueError(f"{single.tool} counts one sample: leave out the batch of {batch:,}")
+        raise ArgumentError("batch", f"{single.tool} counts one sample: leave out the batch of {batch:,}")
     uses = tuple(uses_of(net, at))
     held = _held(net) if any(rule.spelt for rule in rules) else frozenset[Node]()
     return tuple(_counted(rule, uses, held, batch) for rule in rules)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from netdsl.analysis.report import Report
+from netdsl.base.errors import ArgumentError
 from netdsl.drawing.picture import Diagram
 from netdsl.graph import Net
 
 __all__ = ["STYLES", "Diagram", "draw"]
 
 STYLES = ("layers", "u")
+LONGEST = 40
+"""Letters of a word that a message shows."""
 
 
 def draw(
@@ -25,7 +28,7 @@ def draw(
     `depth` is how many levels of nesting are shown, 1 folding every block; without it as many as stay readable.
     `style` is "layers", from top to bottom, or "u", the U of a U-Net. `unroll` is how many steps of a recurrent net are
     drawn side by side. `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`, `NoU` of a
-    net that is none, `NotRecurrent` of one without steps, and `ValueError` for an unknown style or a number below 1.
+    net that is none, `NotRecurrent` of one without steps, and `ArgumentError` for an unknown style or a number below 1.
     """
     from netdsl.drawing.depth import sketched_as_u, sketched_readably, sketched_to_unroll
     from netdsl.drawing.layered import layered
@@ -34,9 +37,10 @@ def draw(
     from netdsl.drawing.unrolled import unrolled
 
     if style not in STYLES:
-        raise ValueError(f"no style is called {style}: {', '.join(STYLES)}")
-    if any(number is not None and number < 1 for number in (depth, unroll)):
-        raise ValueError("depth and unroll are 1 or more")
+        raise ArgumentError("style", f"no style is called {style[:LONGEST]}: {', '.join(STYLES)}")
+    for name, number in (("depth", depth), ("unroll", unroll)):
+        if number is not None and number < 1:
+            raise ArgumentError(name, f"`{name}` is 1 or more, not {number}")
     make = sketched_to_unroll if unroll is not None else sketched_as_u if style == "u" else sketched_readably
     sketch = make(net, report, expand) if depth is None else sketched(net, report, depth, expand)
     if unroll is not None:

@@ -155,7 +155,9 @@ def bind_parameters(
             label = Label(parameter.span, "declared here")
             help = f"write `{definition.name.id}({name}=…)`"
             if definition.keyword == "net":
-                help = f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…`"
+                help = (
+                    f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…` (in Python `{name}=…`)"
+                )
             site.error("missing-setting", message, span, label, help=help)
         site.scope.bind(name, values[name], parameter.name.span)
     return values

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from netdsl.analysis.lesson import Lecture, NetLesson, WayBack
 from netdsl.analysis.settings import layer_text
 from netdsl.analyzer import sizes_of
+from netdsl.base.asking import public
 from netdsl.base.collector import collector_paused
-from netdsl.base.errors import RunError
 from netdsl.base.record import anew, changed, entity
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
@@ -18,6 +18,7 @@ from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.extents import SizesGiven, extents
 from netdsl.lesson.lectures import RowTeller, counted
 from netdsl.lesson.lines import LineFit, line_fit
+from netdsl.lesson.numbers.given import refused
 from netdsl.lesson.numbers.rows import first_rate, line_numbers, moves
 from netdsl.lesson.numbers.told import RowNumbers, over_steps
 from netdsl.lesson.numbers.trying import WorkedTurn, tried
@@ -40,6 +41,7 @@ LATE = 10**9
 """An epoch in which all is trained that ever is."""
 
 
+@public()
 @collector_paused()
 def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[str, object] | None = None) -> NetLesson:
     """How a net learns: the gradient of each row as a formula with its numbers, the last row first.
@@ -49,7 +51,7 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[s
 
     With `at` every formula has its numbers put in, and `values` what they come to: a number, or lists of them, for each
     input, label and weight by name, `{"x": 2, "y.weight": 1}`; a list of samples where there are several. It is for
-    small nets. Raises `RunError` for names that there are not, for what is missing or has another shape, and for a net
+    small nets. Raises `ArgumentError` for names that there are not, for what is missing or has another shape, and for a net
     that is too large or has a row without a formula.
     """
     numbers = sizes_of(net, sizes)
@@ -60,7 +62,7 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[s
         parts = [part for part in recipe.turns if part.losses]
         if at is not None and len(parts) > 1:
             names = ", ".join(f"`{part.name}`" for part in parts)
-            raise RunError(f"--at is for recipes of one part, and this one has {names}: leave --at out")
+            raise refused(f"numbers are for recipes of one part, and this one has {names}: leave them out")
         turns = tuple(_from_losses(net, recipe, part, numbers, at) for part in parts)
     batch = recipe.settings.get("batch", default_settings()["batch"]) if recipe is not None else None
     return NetLesson(batch=batch, turns=turns)

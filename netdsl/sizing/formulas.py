@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 
 from netdsl.analyzer import bounded, require_batch, sizes_of
+from netdsl.base.asking import public
+from netdsl.base.errors import ArgumentError
 from netdsl.base.record import keyed
 from netdsl.dims.quasi import primes
 from netdsl.graph import Net
@@ -44,23 +46,26 @@ class Formulas:
     totals: TotalForms
     """Those that batch or sizes change; all others but the peak of memory are what they are."""
 
+    @public()
     def number(self, column: str, batch: int = 1, sizes: Mapping[str, int] | None = None) -> int:
         """A total at some sizes; those of other symbols are as in a report.
 
-        Raises `NetError` for sizes that the net does not take, `ValueError` for those for which the formulas do not
+        Raises `NetError` for sizes that the net does not take, `ArgumentError` for those for which the formulas do not
         hold and for a total that has none.
         """
         require_batch(self.net, batch)
         given = sizes_of(self.net, sizes)
         if column not in self.totals:
-            raise ValueError(f"there is no formula of `{column}`: there are {', '.join(self.totals)}")
+            raise ArgumentError("column", f"there is no formula of `{column}`: there are {', '.join(self.totals)}")
         other = next((s for s, c in self.at.items() if given[s] % c.modulus != c.remainder), None)
         if other is not None:
             one = self.at[other]
-            raise ValueError(f"these formulas are for {other} = {one.modulus}k + {one.remainder}, not {given[other]}")
+            message = f"these formulas are for {other} = {one.modulus}k + {one.remainder}, not {given[other]}"
+            raise ArgumentError("sizes", f"{message}: netdsl.formulas(net, sizes=…) gives those of other sizes")
         return int(self.totals[column].at({**given, self.batch: batch}))
 
 
+@public()
 def formulas(net: Net, sizes: Mapping[str, int] | None = None) -> Formulas:
     """The totals of a net that depend on its batch and sizes.
 

@@ -9,6 +9,8 @@ from math import prod
 
 from netdsl.analysis.report import Totals
 from netdsl.analyzer import analyze, sizes_of
+from netdsl.base.asking import public
+from netdsl.base.errors import RunError
 from netdsl.base.record import entity, keyed
 from netdsl.graph import Net
 from netdsl.text.diagnostics import Collector, Diagnostic, NetError
@@ -20,7 +22,7 @@ RANGE = re.compile(r"(\d+)(?:\.\.(\d+)(?::([x×*]?)(\d+))?)?")
 HELP = "write H=160..640:32, H=W=160..640:32 for sizes that are the same, or batch=1..64:x2 for doublings"
 
 
-class SweepError(Exception):
+class SweepError(RunError):
     """A range that cannot be read."""
 
 
@@ -115,6 +117,7 @@ def _values(text: str, first: int, last: int, found: re.Match[str]) -> Iterator[
         size = size * step if factor else size + step
 
 
+@public()
 def sweep(
     net: Net, axes: str | Sequence[SizeRange], *, sizes: Mapping[str, int] | None = None, batch: int = 1
 ) -> Sweep:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, prod
 
-from netdsl.base.errors import RunError
+from netdsl.base.asking import named
+from netdsl.base.errors import ArgumentError
 from netdsl.base.record import anew, entity, record
 from netdsl.dims.tensors import DType, Value
 from netdsl.lesson.numbers.arrays import NumberArray
@@ -16,6 +17,12 @@ MOST_GIVEN = 500
 MOST_SAMPLES = 50
 NAMED = 8
 """Names that a sentence lists."""
+SMALLER = "make it smaller by its settings or sizes, or leave the numbers out, for the formulas are the same"
+
+
+def refused(says: str) -> ArgumentError:
+    """What is raised for numbers that cannot be."""
+    return ArgumentError("at", f"`at`: {says}")
 
 
 @record
@@ -43,12 +50,12 @@ class Blanks:
     """Other names of some of them."""
 
     def full(self, name: str) -> str:
-        """The net's own name. Raises `RunError` for one that nothing is called."""
+        """The net's own name. Raises `ArgumentError` for one that nothing is called."""
         found = name if name in self.named else self.letters.get(name, "")
         if not found:
             known = list(dict.fromkeys([*self.letters, *self.named]))
             help = did_you_mean(name, known) or f"there are {_listed(known)}"
-            raise RunError(f"--at: nothing to be given is called `{name[:40]}`: {help}")
+            raise refused(f"nothing to be given is called `{name[:40]}`: {help}")
         return found
 
     def called(self, name: str) -> str:
@@ -59,18 +66,19 @@ class Blanks:
 def known(places: Blanks, given: Mapping[str, object]) -> tuple[dict[Value, NumberArray], int]:
     """The numbers of everything by its value, and how many samples they are of.
 
-    Raises `RunError` for names that there are not, for what is missing, and for what has another shape.
+    Raises `ArgumentError` for names that there are not, for what is missing, and for what has another shape.
     """
     _small(places)
-    full: dict[str, object] = {}
+    full, said = dict[str, object](), dict[str, str]()
     for name, value in given.items():
-        if places.full(name) in full:
-            raise RunError(f"--at: `{name}` and `{places.full(name)}` are the same; give it once")
-        full[places.full(name)] = value
+        own = places.full(name)
+        if own in full:
+            raise refused(f"`{said[own]}` and `{name}` are the same: leave one of them out")
+        full[own], said[own] = value, name
     full = {name: p.start for name, p in places.named.items() if p.start is not None} | full
     missing = [name for name in places.named if name not in full]
     if missing:
-        raise RunError(_missing(places, missing))
+        raise refused(_missing(places, missing))
     found: dict[Value, NumberArray] = {}
     batch: dict[str, int] = {}
     for name, place in places.named.items():
@@ -80,7 +88,7 @@ def known(places: Blanks, given: Mapping[str, object]) -> tuple[dict[Value, Numb
             batch[places.called(name)] = count
     if len(set(batch.values())) > 1:
         counts = ", ".join(f"{count} of `{name}`" for name, count in batch.items())
-        raise RunError(f"--at: there are {counts}: give as many samples of each")
+        raise refused(f"there are {counts}: give as many samples of each")
     return found, next(iter(batch.values()), 1)
 
 
@@ -89,10 +97,9 @@ def _small(places: Blanks) -> None:
     if total <= MOST_GIVEN:
         return
     name, largest = max(places.named.items(), key=lambda item: prod(item[1].shape))
-    raise RunError(
-        f"--at is for nets that fit on a board: this one takes {total:,} numbers, {MOST_GIVEN} are the most (`{name}` "
-        f"alone has {prod(largest.shape):,}): make it smaller by --set or --size, or leave --at out, for the formulas "
-        "are the same"
+    raise refused(
+        f"numbers are for nets that fit on a board: this one takes {total:,}, {MOST_GIVEN} are the most (`{name}` "
+        f"alone has {prod(largest.shape):,}): {SMALLER}"
     )
 
 
@@ -102,7 +109,7 @@ def _missing(places: Blanks, missing: Sequence[str]) -> str:
     more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
     filled = any(prod(places.named[n].shape) > 1 and not places.named[n].batched for n in missing)
     hint = "; one number fills a whole weight" if filled else ""
-    return f"--at: no number for {_listed(missing)}: say as well `{','.join(words)}`{more}, with your numbers{hint}"
+    return f"no number for {_listed(missing)}: say as well `{','.join(words)}`{more}, with your numbers{hint}"
 
 
 def _example(shape: tuple[int, ...]) -> str:
@@ -121,11 +128,11 @@ def _listed(names: Iterable[str]) -> str:
 
 def _fitted(name: str, value: object, place: Blank) -> tuple[int, NumberArray]:
     """How many samples a value is of, with its numbers in their shape; axes of size 1 may be left out."""
-    shape, items = _read(name, value)
+    shape, items = _read(name, value, f"write `{name}={_example(place.shape)}` with your numbers")
     if place.whole:
         stray = next((item for item in items if item != int(item)), None)
         if stray is not None:
-            raise RunError(f"--at: `{name}` takes whole numbers, not {stray:g}")
+            raise refused(f"`{name}` takes whole numbers, not {stray:g}")
     own, got = _long(place.shape), _long(shape)
     if not place.batched:
         if got == own or (len(shape) == 1 and len(items) == prod(place.shape)):
@@ -138,7 +145,7 @@ def _fitted(name: str, value: object, place: Blank) -> tuple[int, NumberArray]:
         return shape[0], NumberArray((shape[0], *place.shape), items)
     elif place.filled and not shape:
         return 1, NumberArray((1, *place.shape), items * prod(place.shape))
-    raise RunError(_unfitting(name, shape, place))
+    raise refused(_unfitting(name, shape, place))
 
 
 def _unfitting(name: str, shape: tuple[int, ...], place: Blank) -> str:
@@ -146,11 +153,11 @@ def _unfitting(name: str, shape: tuple[int, ...], place: Blank) -> str:
     wanted = f"{' × '.join(map(str, place.shape))} numbers" if prod(place.shape) != 1 else "one number"
     if place.batched:
         return (
-            f"--at: a sample of `{name}` is {wanted}, but it is given {got}: write `{name}="
+            f"a sample of `{name}` is {wanted}, but it is given {got}: write `{name}="
             f"{_example(place.shape)}` with your numbers, or a list of up to {MOST_SAMPLES} of these, one each sample"
         )
     return (
-        f"--at: `{name}` is {wanted}, but it is given {got}: write `{name}={_example(place.shape)}` with your "
+        f"`{name}` is {wanted}, but it is given {got}: write `{name}={_example(place.shape)}` with your "
         "numbers, or one number for all"
     )
 
@@ -160,8 +167,8 @@ def _long(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _read(name: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """The shape and the numbers of a number or of lists of lists of numbers. Raises `RunError`."""
+def _read(name: str, value: object, help: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The shape and the numbers of a number or of lists of lists of numbers; `help` is the way out."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     level: list[object] = [value]
@@ -169,27 +176,27 @@ def _read(name: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...]]
     while level and all(isinstance(part, list | tuple) for part in level):
         lengths = {len(part) for part in level if isinstance(part, list | tuple)}
         if len(lengths) > 1 or 0 in lengths:
-            why = "an empty list" if 0 in lengths else "lists of different lengths"
-            raise RunError(f"--at: `{name}` has {why}; each row has as many numbers")
+            why = "an empty list" if 0 in lengths else "lists of different lengths, and each row has as many numbers"
+            raise refused(f"`{name}` has {why}: {help}")
         shape.append(lengths.pop())
         level = [item for part in level if isinstance(part, list | tuple) for item in part]
         if len(level) > MOST_GIVEN * MOST_SAMPLES or len(shape) > NAMED:
-            raise RunError(f"--at: `{name}` has more numbers than fit on a board")
-    items = tuple(_number(name, item) for item in level)
+            raise refused(f"`{name}` has more numbers than fit on a board: {help}")
+    items = tuple(_number(name, item, help) for item in level)
     return tuple(shape), items
 
 
-def _number(name: str, item: object) -> float:
+def _number(name: str, item: object, help: str) -> float:
     if isinstance(item, list | tuple):
-        raise RunError(f"--at: `{name}` has numbers beside lists; each row has as many numbers")
-    if not isinstance(item, int | float):
-        raise RunError(f"--at: `{name}` takes numbers and lists of them, not {type(item).__name__}")
+        raise refused(f"`{name}` has numbers beside lists, and each row has as many numbers: {help}")
+    if not isinstance(item, int | float) or isinstance(item, bool):
+        raise refused(f"`{name}` takes numbers and lists of them, not {named(item)}: {help}")
     try:
         number = float(item)
     except OverflowError:
         number = float("inf")
     if not isfinite(number):
-        raise RunError(f"--at: `{name}` takes numbers that are finite")
+        raise refused(f"`{name}` takes numbers that are finite: {help}")
     return number
 
 

@@ -45,8 +45,8 @@ def tried(
 ) -> WorkedTurn:
     """A net worked forward at numbers for its inputs, labels and weights; `begun` are outputs without a loss.
 
-    Raises `RunError` for numbers that are missing, unknown or of another shape, and for a net that is too large or has
-    a row without a formula.
+    Raises `ArgumentError` for numbers that are missing, unknown or of another shape, and for a net that is too large or
+    has a row without a formula.
     """
     ends = list(begun.values()) or list(found.losses.values())
     rows, wanted = leading(found.worker.entries, ends)

@@ -7,13 +7,14 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, TypeVar
 
 from netdsl.analysis.counts import shape_at
-from netdsl.base.errors import RunError
+from netdsl.base.errors import ArgumentError
 from netdsl.base.record import anew, entity
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.lesson.algebra import Formula, Letter
 from netdsl.lesson.numbers.arrays import NumberArray, Unfitting, shaped, single, together
 from netdsl.lesson.numbers.computing import Letters, NotComputed, computed
+from netdsl.lesson.numbers.given import SMALLER, refused
 from netdsl.lesson.numbers.recurring import LayerAtSteps
 from netdsl.lesson.wording import Board, Worded, worded
 from netdsl.lesson.wording.table import weight_letter
@@ -50,7 +51,7 @@ class NetNumbers:
     # ------------------------------------------------------------ forward
 
     def forward(self, entries: Iterable[Entry]) -> None:
-        """What every row gives. Raises `RunError` for one that has no formula."""
+        """What every row gives. Raises `ArgumentError` for one that has no formula."""
         for entry in entries:
             self.known.update(self.results(entry))
 
@@ -113,18 +114,16 @@ class NetNumbers:
             count, numbers = int(at(numbering.count, self.sizes)), self.known[numbering.value]
             for item in numbers.items:
                 if not 0 <= item < count and item != numbering.ignore:
-                    raise RunError(
-                        f"--at: `{_path(entry)}` tells {count} apart, from 0 to {count - 1}, but is given {item:g}"
-                    )
+                    raise refused(f"`{_path(entry)}` tells {count} apart, from 0 to {count - 1}, but is given {item:g}")
 
     # ------------------------------------------------------------ both ways
 
     def reckoned(self, formula: Formula, letters: Letters, entry: Entry) -> NumberArray:
-        """What a formula comes to. Raises `RunError` for what has no number."""
+        """What a formula comes to. Raises `ArgumentError` for what has no number."""
         return self.tried(lambda: computed(formula, letters), entry)
 
     def tried(self, work: Callable[[], T], entry: Entry) -> T:
-        """What some work on a row comes to. Raises `RunError` where there is no number."""
+        """What some work on a row comes to. Raises `ArgumentError` where there is no number."""
         try:
             return work()
         except NotComputed as error:
@@ -150,9 +149,9 @@ class NetNumbers:
     def small(self, more: int = 0) -> None:
         """Refuse a net whose rows give too many numbers."""
         if self.made + more > MOST_MADE:
-            raise RunError(
-                f"--at is for nets that fit on a board: the rows of this one give more than {MOST_MADE:,} numbers: "
-                "make it smaller by --set or --size, or leave --at out, for the formulas are the same"
+            raise refused(
+                f"numbers are for nets that fit on a board: the rows of this one give more than {MOST_MADE:,}: "
+                f"{SMALLER}"
             )
 
     def shape(self, type: TensorType) -> tuple[int, ...]:
@@ -196,23 +195,23 @@ def _path(entry: Entry) -> str:
     return path.split(".")[1] if path.startswith("loss.") else path
 
 
-def unreckoned(entry: Entry, why: str) -> RunError:
+def unreckoned(entry: Entry, why: str) -> ArgumentError:
     name = getattr(entry.op, "name", "a block")
-    return RunError(
-        f"--at: `{_path(entry)}` ({name}) has no numbers, for {why}: leave it out of the net, or leave --at out, for "
+    return refused(
+        f"`{_path(entry)}` ({name}) has no numbers, for {why}: leave it out of the net, or the numbers, for "
         "the formulas stand without numbers"
     )
 
 
-def _by_chance(entry: Entry) -> RunError:
+def _by_chance(entry: Entry) -> ArgumentError:
     assert isinstance(entry.op, Op)
-    return RunError(
-        f"--at: what `{_path(entry)}` ({entry.op.name}) leaves out is drawn by chance at every step of training: "
-        "give it a rate of 0, at which it hands on what comes, as it does once the net is trained, or leave --at out"
+    return refused(
+        f"what `{_path(entry)}` ({entry.op.name}) leaves out is drawn by chance at every step of training: "
+        "give it a rate of 0, at which it hands on what comes, as it does once the net is trained, or leave the numbers out"
     )
 
 
-def _too_large(entry: Entry) -> RunError:
-    return RunError(
-        f"--at: `{_path(entry)}` leaves the numbers that there are (it is infinite, or none): give it smaller ones"
+def _too_large(entry: Entry) -> ArgumentError:
+    return refused(
+        f"`{_path(entry)}` leaves the numbers that there are (it is infinite, or none): give it smaller ones"
     )
