@@ -15,7 +15,8 @@
     found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
-A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it. Importing netdsl imports
+A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it; what is wrong outside of it, a
+file of data or a device, a `RunError`, and an argument that cannot be an `ArgumentError`, which is one. Importing netdsl imports
 neither torch nor onnx; each is loaded by the function that needs it.
 """
 
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netdsl.analyzer import Report, analyze
+    from netdsl.base.errors import ArgumentError, RunError
     from netdsl.codegen.onnx.model import onnx_model, save_onnx
     from netdsl.codegen.onnx.step import onnx_step, save_step
     from netdsl.codegen.pytorch.module import torch_module
@@ -47,10 +49,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 HOMES = {
+    "ArgumentError": "netdsl.base.errors",
     "Diagnostic": "netdsl.text.diagnostics",
     "Net": "netdsl.graph",
     "NetError": "netdsl.text.diagnostics",
     "Report": "netdsl.analyzer",
+    "RunError": "netdsl.base.errors",
     "Saying": "netdsl.runtime.predicting.saying",
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
@@ -95,10 +99,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "ArgumentError",
     "Diagnostic",
     "Net",
     "NetError",
     "Report",
+    "RunError",
     "Saying",
     "Weights",
     "analyze",

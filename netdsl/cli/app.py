@@ -47,7 +47,7 @@ class Parser(ArgumentParser):
             from netdsl.cli.foreign import no_value  # late: right command lines need none
 
             message = f"{option} {no_value(option, value.strip(chr(39)))}"
-        super().error(plain_lines(message))
+        self.exit(2, plain_lines(f"{self.prog}: error: {message}\n  try `{self.prog} --help`") + "\n")
 
     def option_strings(self) -> tuple[str, ...]:
         return tuple(self._option_string_actions)

@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.cli.options import EachOnce, sizes
+from netdsl.cli.outputs import add_output, settle_format, written
 from netdsl.cli.streams import coloured, print_json
 from netdsl.cli.strict import add_strict, strictly
 from netdsl.text.diagnostics import Diagnostic, NetError, Severity
 
 if TYPE_CHECKING:
     from netdsl.program import Program
+
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "text": (".txt",),
+    "json": (".json",),
+    "sarif": (".sarif", ".json"),
+    "github": (),
+}
+"""How files of each format may end."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,15 +38,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="judge these sizes, too: of each net those that it has",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=("text", "json", "sarif", "github"), default="text",
-        help="sarif for code scanning, github for the log of a workflow (default: text)",
+        "--format", choices=tuple(ENDINGS),
+        help="sarif for code scanning, github for the log of a workflow (default: text, or as the ending of -o says)",
     )  # fmt: skip
+    add_output(parser)
     add_strict(parser)
 
 
 def run(given: Namespace) -> int:
     from netdsl.cli.specs import files_of
 
+    settle_format(given, ENDINGS)
     files, found = [], []
     try:
         files = list(files_of(given.files))
@@ -51,29 +62,42 @@ def run(given: Namespace) -> int:
     errors = sum(d.severity is Severity.ERROR for d in found)
     judged = sum(one.judged(given.size) for one in checked)
     summary = _summary(len(checked), errors, len(found) - errors) + _at(given.size, judged)
-    _print(found, given.format, summary)
+    if given.output is None:
+        _print(found, given.format, summary)
+    else:
+        read = [path for one in checked for path in one.read]
+        text = _document(found, given.format) or f"{summary}\n"
+        written(text, summary, read, given, ENDINGS[given.format])
     return 1 if errors else 0
 
 
 def _print(found: list[Diagnostic], format: str, summary: str) -> None:
     """All that was found; the `summary` is for people alone."""
+    document = _document(found, format, coloured(sys.stdout))
+    if format in ("json", "sarif"):
+        print_json(document.rstrip("\n"))
+    elif format == "github":
+        print(document + summary)
+    else:
+        print(f"{document}\n{summary}" if document else summary)
+
+
+def _document(found: list[Diagnostic], format: str, color: bool = False) -> str:
+    """All that was found, as it could stand in a file; empty where there is nothing to be said to people."""
     from netdsl.reports.plain import render, to_json
 
     if format == "json":
-        print_json(json.dumps(to_json(found), indent=2, ensure_ascii=False))
-    elif format == "sarif":
+        return json.dumps(to_json(found), indent=2, ensure_ascii=False) + "\n"
+    if format == "sarif":
         from netdsl import __version__
         from netdsl.reports.annotations import to_sarif
 
-        print_json(json.dumps(to_sarif(found, __version__), indent=2, ensure_ascii=False))
-    elif format == "github":
+        return json.dumps(to_sarif(found, __version__), indent=2, ensure_ascii=False) + "\n"
+    if format == "github":
         from netdsl.reports.annotations import to_github
 
-        print(to_github(found) + summary)
-    else:
-        if found:
-            print(render(found, color=coloured(sys.stdout)), end="\n\n")
-        print(summary)
+        return to_github(found)
+    return render(found, color=color) + "\n" if found else ""
 
 
 class Checked:
@@ -83,6 +107,7 @@ class Checked:
         from netdsl.cli.specs import program_of
         from netdsl.program import check_program
 
+        self.path = path
         self.program: Program | None = None
         try:
             self.program = program_of(path)
@@ -90,6 +115,13 @@ class Checked:
             self.found = strictly(self.program, self.found, sizes) if strict else self.found
         except NetError as error:
             self.found = error.diagnostics
+
+    @property
+    def read(self) -> list[Path]:
+        """The files that it was made from."""
+        from netdsl.cli.specs import read_by
+
+        return [self.path] if self.program is None else read_by(self.program)
 
     def judged(self, sizes: Mapping[str, int]) -> int:
         """How many of its nets have all of these sizes."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from netdsl.cli.opening import open_net, told_weights
 from netdsl.cli.options import add_net, add_recipe, add_weights, weight_files, weights_in, whole
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import print_file, say
 from netdsl.codegen.target import TARGETS, Target
 from netdsl.graph import Net
@@ -55,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_recipe(parser)
     parser.add_argument("--to", choices=tuple(TARGETS), required=True)
-    parser.add_argument("-o", "--output", type=Path, help=f"where to write ({shown} goes to the terminal)")
+    parser.add_argument("-o", "--output", type=Path, help=f"where to write ({shown} goes to the terminal){MADE}")
     add_weights(parser, f"those of the model ({_takers('weights')})")
     for name, declared in OPTIONS.items():
         takers = _takers(name)

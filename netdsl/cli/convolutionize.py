@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.cli.options import add_net, add_size, add_weights, weights_in
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
     add_weights(parser, "those of the classifier, which are carried over")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.net", help="where to write the text")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.net", help=f"where to write the text{MADE}"
+    )
 
 
 def run(given: Namespace) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from netdsl.base.errors import RunError
 from netdsl.base.terminal import printable
 from netdsl.cli.options import SPLITS, add_choice, add_recipe, count
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import print_json, say
 from netdsl.text.diagnostics import NetError
 
@@ -46,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=SPLITS, help=f"whose --samples (default: {SPLITS[0]})")
     parser.add_argument(
-        "-o", "--output", type=Path, help="draw the bars, or with --samples the sheet, to this .png file"
+        "-o", "--output", type=Path, help=f"draw the bars, or with --samples the sheet, to this .png file{MADE}"
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from netdsl.base.errors import RunError
 from netdsl.cli.opening import Opened, open_program
 from netdsl.cli.options import EachOnce, add_choice, add_size, count, pair
+from netdsl.cli.outputs import add_output, settle_format, written
+from netdsl.cli.specs import read_by
 from netdsl.cli.streams import coloured, print_json
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from netdsl.text.source import Source
 
 
+ENDINGS = {"table": (".txt",), "markdown": (".md", ".markdown"), "json": (".json",)}
+"""How files of each format may end."""
 TROUBLE = 2
 """The exit code of what cannot be compared under `--exit-code`, where 1 says that the nets differ."""
 NEW_SET = "--new-set"
@@ -43,7 +47,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     add_size(parser)
     parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
-    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    parser.add_argument("--format", choices=tuple(ENDINGS), help="default: table, or as the ending of -o says")
+    add_output(parser)
     parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 where the nets differ, 2 on trouble")
 
@@ -51,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     from netdsl.cli import explained
 
+    settle_format(given, ENDINGS)
     return explained(partial(_compare, given), TROUBLE) if given.exit_code else _compare(given)
 
 
@@ -63,8 +69,11 @@ def _compare(given: Namespace) -> int:
         old, new = _opened(given, stack)
     found = compared(old.net, new.net, old.report, new.report)
     width = given.width if given.width is not None else terminal_width()
-    text = render(found, given.format, width=width, color=coloured(sys.stdout))
-    if given.format == "json":
+    text = render(found, given.format, width=width, color=given.output is None and coloured(sys.stdout))
+    if given.output is not None:
+        read = [*read_by(old.program), *read_by(new.program)]
+        written(text, f"{found.old}, {found.new}", read, given, ENDINGS[given.format])
+    elif given.format == "json":
         print_json(text.rstrip("\n"))
     else:
         print(text, end="")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import print_file, say
 
 
@@ -19,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, help="an .svg or .png file for the picture (SVG goes to the terminal)"
+        "-o", "--output", type=Path, help=f"an .svg or .png file for the picture (SVG goes to the terminal){MADE}"
     )
     parser.add_argument("--depth", type=count, help="fold blocks below this depth (default: what stays readable)")
     parser.add_argument("--style", choices=("layers", "u"), help="u draws a U-Net as a U (default: layers)")
@@ -34,7 +35,9 @@ def run(given: Namespace) -> None:
     if given.output == Path("-"):  # the terminal, as with other programs, and no file of that name
         given.output = None
     if given.output is not None and given.output.suffix.lower() not in ENDINGS:
-        given.parser.error("--output: a picture is kept in an .svg or .png file")
+        given.parser.error(
+            "--output: a picture is kept in an .svg or .png file; a page is written by `netdsl report FILE -o x.html`"
+        )
     if given.style is not None and given.unroll is not None:
         given.parser.error("--unroll draws steps side by side, and has no --style")
     opened = open_net(given)

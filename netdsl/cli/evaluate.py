@@ -17,6 +17,7 @@ from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError
 from netdsl.cli.opening import run_or_net, say_of_run
 from netdsl.cli.options import add_device, add_engine, add_filled, add_split, count, scales
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--worst", type=_count, metavar="N", help="how many of the worst samples to show (12)")
     parser.add_argument("--no-pictures", action="store_true", help="keep the numbers alone")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to keep what was found, not in RUN")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help=f"where to keep what was found, not in RUN{MADE}"
+    )
     parser.add_argument(
         "--scales",
         type=scales,

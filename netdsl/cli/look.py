@@ -14,6 +14,7 @@ from pathlib import Path
 from netdsl.base.errors import RunError
 from netdsl.cli.opening import run_or_net, say_of_run
 from netdsl.cli.options import add_device, add_engine, add_filled, add_split, chosen
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import say
 
 DRAWN = ("filters", "features", "saliency", "cam", "attention")
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--draw", type=chosen(DRAWN), metavar="WHAT,…", default=[],
         help=f"{', '.join(DRAWN)} (default: filters; with a row and a sample, features; with a sample alone, saliency)",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, help="the folder for the pictures (default: RUN/look)")
+    parser.add_argument("-o", "--output", type=Path, help=f"the folder for the pictures (default: RUN/look){MADE}")
     add_split(parser)
     add_engine(parser)
     add_device(parser)

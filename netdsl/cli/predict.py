@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.opening import run_or_net, say_of_run
 from netdsl.cli.options import add_device, add_engine, add_filled, add_size, add_split, chosen, count, positive, whole
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ SEEDS = 10**6
 """A seed that is not given is drawn below this."""
 WRITES = ("masks", "overlays", "probabilities", "pictures", "arrays", "sheet", "all")
 FILES = (".png", ".npy", ".npz")
+
+
 SAID = ("temperature", "length")
 
 
@@ -78,7 +81,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path,
         help="a folder for what --write says; or one file: a .png for the picture of one sample or a sheet of many, an "
-        ".npz for all outputs of one, an .npy for the first",
+        ".npz for all outputs of one, an .npy for the first" + MADE,
     )  # fmt: skip
     parser.add_argument(
         "--write", type=chosen(WRITES), default=[], metavar="KIND,…",

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from netdsl.graph import Net
     from netdsl.sizing.sweep import SizeRange, Sweep, SweepPoint
 
-PICTURES = (".png", ".svg")
-
 
 def add_sizing(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -65,7 +63,6 @@ def swept(given: Namespace) -> None:
     from netdsl.reports.sweep import render
     from netdsl.sizing.sweep import SweepError
 
-    _checked(given)
     program = program_of(given.file, dict(given.settings))
     if given.output is not None:
         _keep_others(given.output, read_by(program))
@@ -82,18 +79,6 @@ def swept(given: Namespace) -> None:
     if given.output is not None:
         _draw(given.output, found)
     show_warnings(program.collector.found)
-
-
-def _checked(given: Namespace) -> None:
-    """Refuse options that mean nothing together."""
-    from netdsl.sizing.sweep import BATCH
-
-    names = [name for axis in given.sweep for name in axis.names]
-    twice = BATCH if BATCH in names and given.said is not None else next((n for n in names if n in given.size), None)
-    if twice is not None:
-        given.parser.error(f"--sweep goes through {twice}, which has a number, too: leave one of them out")
-    if given.output is not None and given.output.suffix not in PICTURES:
-        given.parser.error(f"-o {given.output}: a picture is written as {' or '.join(PICTURES)}")
 
 
 def _counted(net: Net, given: Namespace) -> Sweep:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_choice
+from netdsl.cli.outputs import MADE
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "files", type=Path, nargs="+", metavar="FILE", help="of `map` the `.net` file, then the weights"
     )
     add_choice(parser)
-    parser.add_argument("-o", "--output", type=Path, help="where to write the map (default: to the terminal)")
+    parser.add_argument("-o", "--output", type=Path, help=f"where to write the map (default: to the terminal){MADE}")
 
 
 def run(given: Namespace) -> None:

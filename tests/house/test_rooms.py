@@ -91,6 +91,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "zoo": {"base", "ops", "text", "graph", "recipe", "program", "weights", "runtime", "reference"},
     "": {
+        "base",
         "text",
         "graph",
         "recipe",

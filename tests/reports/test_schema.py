@@ -17,7 +17,7 @@ MADE = published("forbid")
 FORMS = {
     "": "Report",
     "--explain": "Report",
-    "--expand --batch 3": "Report",
+    "--batch 3": "Report",
     "--convention thop,inside": "Report",
     "--backward": "Report",
     "--formulas": "Report",
