@@ -16,8 +16,8 @@
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
 A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it; what is wrong outside of it, a
-file of data or a device, a `RunError`, and an argument that cannot be an `ArgumentError`, which is one. Importing netdsl
-imports neither torch nor onnx; each is loaded by the function that needs it.
+file of data or a device, a `RunError`, and an argument that cannot be an `ArgumentError`, which is one. Importing
+netdsl imports neither torch nor onnx; each is loaded by the function that needs it.
 """
 
 from __future__ import annotations

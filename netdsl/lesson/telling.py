@@ -51,8 +51,8 @@ def gradients(net: Net, *, sizes: Mapping[str, int] | None = None, at: Mapping[s
 
     With `at` every formula has its numbers put in, and `values` what they come to: a number, or lists of them, for each
     input, label and weight by name, `{"x": 2, "y.weight": 1}`; a list of samples where there are several. It is for
-    small nets. Raises `ArgumentError` for names that there are not, for what is missing or has another shape, and for a net
-    that is too large or has a row without a formula.
+    small nets. Raises `ArgumentError` for names that there are not, for what is missing or has another shape, and for a
+    net that is too large or has a row without a formula.
     """
     numbers = sizes_of(net, sizes)
     recipe = _recipe(net)

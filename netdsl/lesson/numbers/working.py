@@ -207,7 +207,8 @@ def _by_chance(entry: Entry) -> ArgumentError:
     assert isinstance(entry.op, Op)
     return refused(
         f"what `{_path(entry)}` ({entry.op.name}) leaves out is drawn by chance at every step of training: "
-        "give it a rate of 0, at which it hands on what comes, as it does once the net is trained, or leave the numbers out"
+        "give it a rate of 0, at which it hands on what comes, as it does once the net is trained, or leave the "
+        "numbers out"
     )
 
 
