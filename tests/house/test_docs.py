@@ -245,7 +245,11 @@ def dry_run(targets: list[str]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("page", READ)
+LONG = {"docs/data.md"}
+"""Pages whose commands train a dozen nets."""
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=pytest.mark.slow) if p in LONG else p for p in READ])
 def test_commands_and_python(page: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(tmp_path, capsys, monkeypatch)
     changes = {}
