@@ -43,14 +43,21 @@ def load_text(text: str, net: str | None = None, name: str = "text", **settings:
 
 
 @public()
-def check(path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = None) -> list[Diagnostic]:
+def check(
+    path: str | os.PathLike[str], *, sizes: Mapping[str, int] | None = None, strict: bool = False
+) -> list[Diagnostic]:
     """Everything there is to say about a file: errors and warnings of all its nets, budgets included.
 
-    `sizes` are judged, too: of each net for the symbols that it has. `NetError` for a symbol that none of them has.
+    `sizes` are judged, too: of each net for the symbols that it has. Where it is `strict`, warnings and what is
+    not counted are errors. `NetError` for a file that cannot be read, and for a symbol that no net has.
     """
     program = load_file(path)
     found = check_program(program, sizes)
     require_symbols([program], sizes or {})
+    if strict:
+        from netdsl.strictness import strictly
+
+        found = strictly(program, found, sizes or {})
     return found
 
 

@@ -43,6 +43,10 @@ def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
 
 
+def _is_texts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
+
+
 def _is_words(value: object) -> bool:
     return isinstance(value, list | tuple | Set) and all(isinstance(word, str) for word in value)
 
@@ -55,10 +59,11 @@ KINDS = {
     "float": ArgumentKind("a number", _is_number, "1.0"),
     "str": ArgumentKind("a text", lambda value: isinstance(value, str), '"…"'),
     "Path": PATH,
+    "OnEpoch": ArgumentKind("a function of what an epoch came to", callable, "print"),
     "os.PathLike[str]": PATH,
     "Sequence[str]": WORDS,
     "Mapping[str, int]": ArgumentKind("numbers by name", _is_mapping, '{"H": 224}'),
-    "Mapping[str, str]": ArgumentKind("texts by name", _is_mapping, '{"classes": "10"}'),
+    "Mapping[str, str]": ArgumentKind("texts by name", _is_texts, '{"classes": "10"}'),
     "Mapping[str, object]": ArgumentKind("numbers and lists of them by name", _is_mapping, '{"x": 2}'),
 }
 """By the part of an annotation that stands for them."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from netdsl.base.endings import WORK
+from netdsl.base.errors import RunError
 
 MARK = "netdsl-part"
 """In the names of temporary files, so that those which a kill left behind are known again."""
@@ -25,7 +26,7 @@ LOOSE = ("/dev/", "/proc/")
 counter = itertools.count()
 
 
-class WriteError(Exception):
+class WriteError(RunError):
     """A file that cannot be written, or must not be."""
 
 

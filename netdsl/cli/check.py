@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from netdsl.cli.options import EachOnce, sizes
 from netdsl.cli.outputs import add_output, settle_format, written
 from netdsl.cli.streams import coloured, print_json
-from netdsl.cli.strict import add_strict, strictly
+from netdsl.cli.strict import add_strict
 from netdsl.text.diagnostics import Diagnostic, NetError, Severity
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class Checked:
         try:
             self.program = program_of(path)
             self.found = check_program(self.program, sizes)
-            self.found = strictly(self.program, self.found, sizes) if strict else self.found
+            if strict:
+                from netdsl.strictness import strictly
+
+                self.found = strictly(self.program, self.found, sizes)
         except NetError as error:
             self.found = error.diagnostics
 

@@ -3,6 +3,8 @@
 from os import PathLike, fspath
 from typing import Annotated, ClassVar
 
+from netdsl.base.asking import named
+from netdsl.base.errors import ArgumentError
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import Bool, Text, TextKind
 from netdsl.recipe.options import OptionKind
@@ -27,8 +29,10 @@ class Weights(Declared):
     partial: Bool = False
 
     def prepare(self) -> None:
-        """A path of Python becomes its name. `TypeError` where what is given is no name of a file."""
+        """A path of Python becomes its name. `ArgumentError` where what is given is no name of a file."""
         self.file = _name("file", self.file)
+        if not isinstance(self.partial, bool):
+            raise ArgumentError("partial", f"`partial` of netdsl.Weights is True or False, not {named(self.partial)}")
         self.map = None if self.map is None else _name("map", self.map)
 
 
@@ -36,7 +40,7 @@ def _name(setting: str, given: object) -> str:
     found = fspath(given) if isinstance(given, PathLike) else given
     if not isinstance(found, str):
         way = ": arrays by key are given as they are, under the names of the net" if setting == "file" else ""
-        raise TypeError(f"`{setting}` of netdsl.Weights is the name of a file, not a {type(given).__name__}{way}")
+        raise ArgumentError(setting, f"`{setting}` of netdsl.Weights is the name of a file, not {named(given)}{way}")
     return found
 
 

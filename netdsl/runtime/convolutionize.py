@@ -11,6 +11,7 @@ import numpy as np
 
 from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
+from netdsl.base.asking import public
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError, keep_apart, kind_of, write_text
 from netdsl.codegen.onnx.weights import start
@@ -60,6 +61,7 @@ class Convolutionized:
         return self.made.net
 
 
+@public()
 def convolutionize(
     file: str | Path | Program,
     output: str | Path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from netdsl.base.asking import public
 from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.data.handed import Handed, given
@@ -15,6 +16,7 @@ from netdsl.runtime.runs.learned import run_source
 from netdsl.weights.given import WeightSource
 
 
+@public()
 def evaluate(
     run: str | Path | Net,
     split: str = "test",

@@ -10,6 +10,7 @@ import numpy as np
 
 import netdsl.runtime.datasets.table as table
 from netdsl.base.arrays import Array
+from netdsl.base.asking import public
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.graph.meaning import OutputKind
@@ -49,6 +50,7 @@ Unread = Callable[[str, RunError], None]
 """What is told of a sample that cannot be read: its name, and why."""
 
 
+@public(least={"top": 1})
 def predict(
     model: str | Path | Net,
     sample: AskedSample,
@@ -116,6 +118,7 @@ def predictions(
     return predictor.answers((item for item, _ in named), failed)
 
 
+@public(least={"top": 1})
 def stream(
     model: str | Path | Net,
     *,

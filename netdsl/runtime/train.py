@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netdsl.base.asking import public
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.recipe import Data
@@ -37,6 +38,7 @@ class Run:
         return RunFolder(self.folder).weights
 
 
+@public()
 def train(
     net: Net | None,
     run_folder: str | Path,

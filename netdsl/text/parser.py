@@ -69,7 +69,9 @@ def read_source(path: str | Path) -> Source:
     try:
         kind = kind_of(path)
         if kind is not None:
-            raise NetError([Diagnostic("not-a-file", f"{path} is {kind}, not a text", (nowhere(path),))])
+            raise NetError(
+                [Diagnostic("not-a-file", f"{path} is {kind}, not a text", (nowhere(path),), help=inside(path))]
+            )
         with path.open("rb") as file:
             data = file.read(BYTES + 1)
     except (OSError, ValueError) as error:
@@ -84,6 +86,12 @@ def read_source(path: str | Path) -> Source:
             [Diagnostic("not-a-net", f"{path.name} holds {held}, not the text of a net", (nowhere(path),), help=help)]
         )
     return read_text(data, str(path), path)
+
+
+def inside(path: Path) -> str:
+    """The way out for what is no file: a text in a folder."""
+    held = next(islice(path.glob("*.net"), 1), None) if path.is_dir() else None
+    return f"name the text itself, such as {held}" if held is not None else "name one `.net` file"
 
 
 def beside(path: Path) -> str | None:

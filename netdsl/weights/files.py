@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.base.files import no_file
 
 INDEX = ".safetensors.index.json"
@@ -24,7 +25,7 @@ INSIDE = ("weights.safetensors", "model.safetensors", f"model{INDEX}")
 """What is taken of a folder that is named: a run's weights, or how models are published."""
 
 
-class WeightsError(ValueError):
+class WeightsError(RunError, ValueError):
     """Weights that are not those of the net; the message names every key that is wrong."""
 
 

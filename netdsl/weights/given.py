@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 
 from netdsl.base.arrays import Array
+from netdsl.base.asking import named
+from netdsl.base.errors import ArgumentError
 from netdsl.dims.tensors import Weight
 from netdsl.graph import Net
 from netdsl.recipe.weights import Weights
@@ -24,7 +27,10 @@ CHUNK = 1 << 22
 
 
 def given_weights(net: Net, source: WeightSource) -> GivenWeights:
-    """Weights under the keys of a net; `WeightsError` where a file or a map is wrong."""
+    """Weights under the keys of a net; `WeightsError` where a file or a map is wrong, `ArgumentError` for no source."""
+    if not isinstance(source, Weights | str | PathLike | Mapping | GivenWeights):
+        takes = f"a file, a netdsl.Weights or arrays by key, not {named(source)}"
+        raise ArgumentError("weights", f'`weights` takes {takes}: write weights="lenet.safetensors"')
     found = by_label(source)
     if found is None:
         return _given(net, source, net.name, dict(net.weights()))  # type: ignore[arg-type]
@@ -68,6 +74,11 @@ def _given(net: Net, source: OneSource, name: str, needed: Mapping[str, Weight])
     if isinstance(source, GivenWeights):
         return source
     if isinstance(source, Mapping):
+        read = source if isinstance(source, dict) else {}
+        stray = next((key for key, value in read.items() if not _is_array(key, value)), None)
+        if stray is not None:
+            way = f'write weights={{"{next(iter(needed), "y.weight")}": array}}'
+            raise ArgumentError("weights", f"`weights` has under {named(stray)} no array of a weight: {way}")
         return GivenWeights(source, str(source.path or "") if isinstance(source, StoredTensors) else "")
     declared = source if isinstance(source, Weights) else Weights(str(source))
     path = place(declared.file, net)
@@ -81,6 +92,10 @@ def _given(net: Net, source: OneSource, name: str, needed: Mapping[str, Weight])
     made, unused, doubts = mapped(tensors, by, shapes, declared.partial)
     files |= {map_path.name: map_path}
     return GivenWeights(made, str(path), declared.partial, unused, doubts, files)
+
+
+def _is_array(key: object, value: object) -> bool:
+    return isinstance(key, str) and hasattr(value, "shape")
 
 
 def weights_of(net: Net, source: WeightSource) -> Fitted:

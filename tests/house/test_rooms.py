@@ -60,7 +60,9 @@ ROOMS: dict[str, set[str]] = {
     "reports": {"base", "dims", "text", "analysis", "comparison", "fitting", "sizing"},
     "drawing": {"base", "dims", "ops", "graph", "analysis", "reports"},
     "page": {"base", "dims", "ops", "text", "graph", "analysis", "analyzer", "reports", "drawing"},
+    "strictness": {"base", "text", "graph", "analysis", "analyzer", "program", "conventions"},
     "surface": {
+        "strictness",
         "base",
         "dims",
         "text",
@@ -123,6 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "conventions",
         "drawing",
         "page",
+        "strictness",
         "",
     },
     "__main__": {"cli"},

@@ -16,7 +16,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import netdsl
-from netdsl.base.errors import RunError
+from netdsl.base.errors import ArgumentError, RunError
 from netdsl.cli import attempt as command
 from netdsl.graph import Net
 from netdsl.program import load_text
@@ -149,7 +149,7 @@ def test_arrays_that_are_handed_over_are_a_start_too() -> None:
 
 def test_a_file_of_weights_is_named_by_a_word_or_a_path() -> None:
     assert netdsl.Weights(Path("a.pth"), map=Path("a.map")).given() == netdsl.Weights("a.pth", map="a.map").given()
-    with pytest.raises(TypeError, match="not a dict: arrays by key are given as they are"):
+    with pytest.raises(ArgumentError, match="not a dict: arrays by key are given as they are"):
         netdsl.Weights(weights(), map="a.map")  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ import onnx
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.base.files import replacing
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.opsets import IR_VERSIONS, opset_of
@@ -33,7 +34,7 @@ ArraySource = Callable[[str], Array]
 """Where the numbers of a weight come from, by its key."""
 
 
-class ModelTooLarge(ValueError):
+class ModelTooLarge(RunError, ValueError):
     """The weights do not fit into one protobuf; they are written beside the model when it is saved."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.base.asking import public
 from netdsl.codegen.onnx.draft import (
     ArraySource,
     Draft,
@@ -38,6 +39,7 @@ from netdsl.weights.fit import GivenWeights, fit
 from netdsl.weights.given import WeightSource, given_weights, origin
 
 
+@public()
 def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0, opset: int | None = None) -> ModelProto:
     """The inference graph of a net with its weights, checked.
 
@@ -54,6 +56,7 @@ def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0, 
     return complete(draft, weight_source(net, draft, given, seed))
 
 
+@public()
 def save_onnx(
     net: Net,
     path: str | Path,

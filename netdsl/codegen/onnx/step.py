@@ -17,6 +17,7 @@ from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
+from netdsl.base.asking import public
 from netdsl.base.files import replacing
 from netdsl.codegen.onnx.draft import ArraySource, Draft, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, NodePlace
@@ -42,6 +43,7 @@ CONTRACT = "3"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 
+@public()
 def onnx_step(
     net: Net,
     *,
@@ -65,6 +67,7 @@ def onnx_step(
     return complete(draft, source)
 
 
+@public()
 def save_step(
     net: Net,
     path: str | Path,

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 
+from netdsl.base.asking import public
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.graph import Net
 from netdsl.weights.given import WeightSource, weights_of
@@ -22,6 +23,7 @@ EXECUTED: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictio
 """Sources that live modules come from, executed, by their digest."""
 
 
+@public()
 def torch_module(net: Net, seed: int | None = None, *, weights: WeightSource | None = None) -> torch.nn.Module:
     """The net as a module with its own settings; `seed` fixes how weights start and leaves torch's state alone.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import netdsl.codegen.python.source as python
+from netdsl.base.asking import public
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
 from netdsl.codegen.pytorch.dialect import DIALECT
 from netdsl.graph import Net
 
 
+@public()
 def torch_source(net: Net) -> str:
     """The source of a file with the net's class last, named by `net_class_name`.
 

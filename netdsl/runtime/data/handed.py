@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.asking import public
 from netdsl.base.errors import DataError, RunError
 from netdsl.dims.tensors import Value
 from netdsl.graph import Net
@@ -65,6 +66,7 @@ class Splits(Mapping[str, SplitSamples]):
         return len(self._splits)
 
 
+@public()
 def data(spec: str | Data, net: Net | None = None) -> Splits:
     """The samples of a data set, declared as in a `data` row: `netdsl.data('table("points.csv", target=y)')`.
 

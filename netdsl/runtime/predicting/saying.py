@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.asking import named
 from netdsl.base.errors import RunError
 
 MOST = 100_000
@@ -27,6 +28,9 @@ class Saying:
     """Is told how many there are so far."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.temperature, int | float) or not isinstance(self.length, int | None):
+            numbers = f"{named(self.temperature)} and {named(self.length)}"
+            raise RunError(f"`temperature` and `length` of netdsl.Saying are numbers, not {numbers}: write length=20")
         if not 0 <= self.temperature < math.inf:
             raise RunError(f"a temperature is a number of 0 or more, not {self.temperature:g}")
         if self.length is not None and not 1 <= self.length <= MOST:

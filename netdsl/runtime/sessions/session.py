@@ -28,7 +28,7 @@ ELEMENTS: dict[str, np.dtype[Any]] = {
 }
 
 
-class SessionError(Exception):
+class SessionError(RunError):
     """A model that cannot be loaded, a device that is not there, or inputs that do not fit."""
 
 

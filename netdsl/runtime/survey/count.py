@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.asking import public
 from netdsl.base.errors import RunError
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
@@ -44,7 +45,8 @@ Surveyed = Data | Net | str
 """Declared data, as words of a recipe too, or a net whose recipe has them."""
 
 
-def survey(data: Surveyed) -> Survey:
+@public()
+def survey(data: Data | Net | str) -> Survey:
     """What a declared data set, `digits` or `masks("p", "m", classes=3)`, or that of a net's recipe holds.
 
     Raises `NetError` where the words are wrong, `RunError` where the files are or nothing can be said. Pictures and
