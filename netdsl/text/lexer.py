@@ -32,6 +32,12 @@ def unit_help(text: str) -> str | None:
     return f"write `{written}`" if written else None
 
 
+def sign(text: str) -> str:
+    """A sign as a message has it: with the number of a letter that other encodings spell by other letters."""
+    beyond = ", ".join(f"U+{ord(letter):04X}" for letter in text if letter > "\x7f")
+    return f"`{text}` ({beyond})" if beyond else f"`{text}`"
+
+
 class Lexer(TokenStream):
     """One pass over a text. `tokens` ends with `$END`; `comments` are in order."""
 
@@ -205,7 +211,7 @@ class Lexer(TokenStream):
         where = self.span(start, start + len(text))
         self.collector.report(
             "unexpected-character",
-            f"`{text}` is not a sign of this language",
+            f"{sign(text)} is not a sign of this language",
             where,
             help=f"write `{written.strip()}`",
             fix=Fix(where, written),
@@ -256,7 +262,7 @@ class Lexer(TokenStream):
             self.silent.append(start)
         elif text != "\ufeff" or start:
             self.odd.add(text)
-            name = f"`{text}`" if text.isprintable() else f"the character U+{ord(text):04X}"
+            name = sign(text) if text.isprintable() else f"the character U+{ord(text):04X}"
             help = self.odd_help(text, start)
             self.collector.report(
                 "unexpected-character", f"{name} does not belong here", self.span(start, start + 1), help=help

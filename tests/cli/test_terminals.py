@@ -324,6 +324,18 @@ def test_names_that_are_no_unicode(encoding: str, monkeypatch: pytest.MonkeyPatc
         assert (command, said.code, wrong_with(said.all)) == (command, 1, [])
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_sign_is_not_refused_in_the_words_of_the_right_one(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An arrow that the encoding lacks is spelt as the two signs that are right: its number tells them apart."""
+    file = tmp_path / "arrow.net"
+    file.write_text("net N {\n  input x [4]\n  linear(4) → relu\n  linear(4) §\n}\n", encoding="utf-8")
+    said = Told(["check", str(file)], monkeypatch, encoding).all
+    assert "`->` (U+2192) is not a sign of this language" in said
+    assert "(U+00A7) does not belong here" in said
+
+
 @pytest.mark.parametrize("encoding", ["ascii", slowly("cp1252"), slowly("utf-8")])
 def test_what_a_file_holds_is_written_to_the_byte(encoding: str, world: World) -> None:
     """Piped on, a text is a text; on a terminal it is looked at."""

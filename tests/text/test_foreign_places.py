@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from netdsl.program import check_text
@@ -108,3 +110,16 @@ SAMPLES = {
 @pytest.mark.parametrize("call", SAMPLES)
 def test_images_are_read_at_positions(call: str) -> None:
     led_to(call, SAMPLES[call], "input x [3, 8, 8], y [4, 4, 2]")
+
+
+def test_names_given_anew_line_by_line_end_in_a_right_text() -> None:
+    """Each line by what its message says; the names count on, so that none is taken twice."""
+    rows = ["conv1 = nn.Conv2d(1, 6, 5)", "x = F.relu(conv1(x))", "x = torch.flatten(x, 1)", "x = torch.tanh(x)"]
+    text = "net N {\n  input x [1, 28, 28]\n" + "".join(f"  {row}\n" for row in rows) + "  linear(10)\n}\n"
+    lines = text.split("\n")
+    for found in check_text(text):
+        meant = re.match(r"write `([^`]*)`", found.help or "")
+        assert meant
+        lines[found.span.line - 1] = f"  {meant[1]}"
+    assert lines[2:6] == ["  conv1: conv(6, 5)", "  x1: relu", "  x2: x1 -> flatten", "  x3: x2 -> tanh"]
+    assert not check_text("\n".join(lines))

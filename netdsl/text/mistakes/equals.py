@@ -11,7 +11,7 @@ from netdsl.text.foreign import kind as kind_here
 from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.rows import layer_of
 from netdsl.text.foreign.settings import KINDS
-from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
+from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, row_head, words
 from netdsl.text.source import Span
 from netdsl.text.tokens import END, ROW_END, VALUED
 
@@ -49,11 +49,42 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     closed = rest.count("}") - rest.count("{")  # of a body on the same line
     behind = re.search(rf"(?:\s*\}}){{{closed}}}\s*$", rest) if closed > 0 else None
     rest = rest[: behind.start()].rstrip() if behind is not None else rest
-    meant = rewritten(m, rest)
     if is_state(m, name):
-        return m.say("missing-colon", "`next` says what a state becomes", help=f"write `next {name}: {meant}`")
+        return m.say(
+            "missing-colon", "`next` says what a state becomes", help=f"write `next {name}: {rewritten(m, rest)}`"
+        )
+    before = given_before(m, name)
+    if before:
+        return _given_again(m, name, before, rest)
+    meant = rewritten(m, rest)
     fix = colon_fix(m) if meant == rest else Fix(line_span(m, m.head.start), f"{name}: {meant}")
     return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {meant}`", fix=fix)
+
+
+def given_before(m: Mistake, name: str) -> int:
+    """How often the body at hand gives a name above, as an input or a row; 0 inside loops, which may give one anew."""
+    depth, found = 0, 0
+    for place in range(m.head_at - 1, -1, -1):
+        token, following = m.tokens[place], m.tokens[place + 1]
+        depth += {"RBRACE": 1, "LBRACE": -1}.get(token.kind, 0)
+        if token.kind in DEFINITIONS and token.first:
+            return found if depth == -1 else 0
+        if depth == 0 and token.kind == "NAME" and token.text == name:
+            row = m.tokens[row_head(m.tokens, place)]
+            inward = row.kind in ("INPUT", "GIVEN", "BATCH") and (token.opener is None or token.opener.kind == "LBRACE")
+            found += inward or (token is row and following.kind in ("COLON", "ASSIGN"))
+    return 0
+
+
+def _given_again(m: Mistake, name: str, before: int, rest: str) -> Diagnostic:
+    """`x = relu(x)` where there is an `x`: a name stands for one value. The names of such rows count on."""
+    new, last = f"{name}{before}", name if before == 1 else f"{name}{before - 1}"
+    if re.search(rf"\b{new}\b", m.source.text):
+        new = m.source.unused(new + "_")
+    meant = rewritten(m, rest)
+    meant = re.sub(rf"(?<![\w.]){name}(?!\w|\s*=(?!=))", last, meant)
+    message = f"`{name}` is given already, and a name stands for one value"
+    return m.say("missing-colon", message, m.head, help=f"write `{new}: {meant}`, and read `{new}` below")
 
 
 def _unshaped(m: Mistake) -> Diagnostic:
