@@ -27,8 +27,9 @@ def draw(
 
     `depth` is how many levels of nesting are shown, 1 folding every block; without it as many as stay readable.
     `style` is "layers", from top to bottom, or "u", the U of a U-Net. `unroll` is how many steps of a recurrent net are
-    drawn side by side. `expand` draws repeated blocks and small layers one by one. Raises `TooManyBoxes`, `NoU` of a
-    net that is none, `NotRecurrent` of one without steps, and `ArgumentError` for an unknown style or a number below 1.
+    drawn side by side, and of longer sequences the last one behind them. `expand` draws repeated blocks and small
+    layers one by one. Raises `TooManyBoxes`, `NoU` of a net that is none, `NotRecurrent` of one without steps, and
+    `ArgumentError` for an unknown style or a number below 1.
     """
     from netdsl.drawing.depth import sketched_as_u, sketched_readably, sketched_to_unroll
     from netdsl.drawing.layered import layered
@@ -44,5 +45,5 @@ def draw(
     make = sketched_to_unroll if unroll is not None else sketched_as_u if style == "u" else sketched_readably
     sketch = make(net, report, expand) if depth is None else sketched(net, report, depth, expand)
     if unroll is not None:
-        return unrolled(sketch, report.net, unroll)
+        return unrolled(sketch, report.net, unroll, {number: name for name, number in report.at.items()})
     return (u_shaped if style == "u" else layered)(sketch, report.net)

@@ -36,8 +36,20 @@ def card(part: Piece) -> Card:
         texts = [width(part.title, TITLE, bold=True), *(width(line, LINE) for line in lines)]
         return Card(_even(max(56.0, max(texts) + 2 * PADDING + 4)), _height(lines), part.title, lines)
     room = wide(part.channels)
-    shown = fitted(part.title, room - 2 * PADDING - _badge(part), TITLE, bold=True)
+    title, rest = _broken(part.title, room - 2 * PADDING - _badge(part))
+    shown = fitted(title, room - 2 * PADDING - _badge(part), TITLE, bold=True)
+    lines = (rest, *lines) if rest else lines
     return Card(room, _height(lines), shown, tuple(fitted(line, room - 2 * PADDING, LINE) for line in lines))
+
+
+def _broken(title: str, room: float) -> tuple[str, str]:
+    """`conv 3×3, 64` and `4 groups`: what of a title goes on one line, and what stands below it for want of room."""
+    words = title.split(", ")
+    if "(" in title:
+        return title, ""
+    kept = next((n for n in range(len(words), 1, -1) if width(", ".join(words[:n]), TITLE, bold=True) <= room), 1)
+    rest = [f"{word} channels" if word.isdecimal() else word for word in words[kept:]]
+    return ", ".join(words[:kept]), ", ".join(rest)
 
 
 def wide(channels: int) -> float:

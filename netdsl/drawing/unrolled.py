@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from netdsl.base.errors import RunError
@@ -25,8 +25,11 @@ class NotRecurrent(RunError):
     """A net that has no steps to draw."""
 
 
-def unrolled(sketch: Sketch, title: str, steps: int) -> Diagram:
-    """The first `steps` steps of a net. Raises `NotRecurrent`."""
+def unrolled(sketch: Sketch, title: str, steps: int, symbols: Mapping[int, str]) -> Diagram:
+    """The first `steps` steps of a net, and of longer sequences the last; `symbols` are those of numbers of steps.
+
+    Raises `NotRecurrent`.
+    """
     cells = [piece for piece in sketch.pieces if piece.kind == "recurrent" and not piece.opened]
     if not cells:
         raise NotRecurrent(f"{title} has no recurrent block and no rnn, lstm or gru: it has no steps to unroll")
@@ -34,16 +37,17 @@ def unrolled(sketch: Sketch, title: str, steps: int) -> Diagram:
         least = min(cells, key=lambda cell: cell.steps)
         most = f"`{least.path}` runs {least.steps} steps" if least.steps < MOST else f"a picture shows {MOST} at most"
         raise NotRecurrent(f"{steps} steps cannot be unrolled: {most}")
-    return _Grid(sketch, times_of(sketch), steps).drawn(title)
+    return _Grid(sketch, times_of(sketch), steps, symbols).drawn(title)
 
 
 class _Grid:
     """Boxes by group, step and row, the first row at the bottom."""
 
-    def __init__(self, sketch: Sketch, times: Times, steps: int) -> None:
+    def __init__(self, sketch: Sketch, times: Times, steps: int, symbols: Mapping[int, str]) -> None:
         self.sketch = sketch
         self.times = times
-        self.steps = steps
+        self.first = steps
+        self.symbols = symbols
         self.cells: dict[tuple[Piece, int], Piece] = {}
         self.cards: dict[Piece, Card] = {}
         self.rects: dict[Piece, Rect] = {}
@@ -54,6 +58,12 @@ class _Grid:
         """Heights between two rows by gap, step and what goes across there."""
         self.lanes: dict[tuple[int, int], float] = {}
         """The first free place at the right of each column."""
+
+    def steps(self, group: Group) -> list[int]:
+        """The steps that are drawn of a group, from 0: the first ones and the last."""
+        if not group.timed:
+            return [-1]
+        return [*range(self.first), *[group.steps - 1] * (group.steps > self.first)]
 
     def drawn(self, title: str) -> Diagram:
         self.copy()
@@ -67,17 +77,21 @@ class _Grid:
         """A piece for each step of those that run at every one."""
         for group in self.times.groups:
             for piece in group.pieces:
-                for step in range(self.steps) if group.timed else (-1,):
+                for step in self.steps(group):
                     self.cells[piece, step] = self.shown(piece, group, step)
 
     def shown(self, piece: Piece, group: Group, step: int) -> Piece:
         made = changed(piece, parent=None, rows=list(piece.rows), lines=list(piece.lines))
         if group.timed:
-            number = str(step + 1).translate(DIGITS)
             made.path, made.steps = f"{piece.path}@{step + 1}", 1
-            made.title = piece.title + number if piece.kind in ("input", "output") else piece.title
+            made.title = piece.title + self.number(step) if piece.kind in ("input", "output") else piece.title
         self.cards[made] = card(made)
         return made
+
+    def number(self, step: int) -> str:
+        """`₃` behind a name; `_T` of the last step of a length that is open."""
+        last = step >= self.first and self.symbols.get(step + 1)
+        return f"_{last}" if last else str(step + 1).translate(DIGITS)
 
     def place(self) -> None:
         rows = max(self.times.rows.values()) + 1
@@ -89,7 +103,8 @@ class _Grid:
         self.gaps = [top + high + ROW / 2 for top, high in zip(tops, highs, strict=True)] + [tops[-1] - ROW / 2]
         x = 0.0
         for number, group in enumerate(self.times.groups):
-            for step in range(self.steps) if group.timed else (-1,):
+            for step in self.steps(group):
+                x += COLUMN / 2 if step > self.first else 0.0
                 x = self._column(number, group, step, x, list(zip(tops, highs, strict=True))) + COLUMN
 
     def _column(self, number: int, group: Group, step: int, left: float, rows: Sequence[tuple[float, float]]) -> float:
@@ -110,25 +125,27 @@ class _Grid:
     def lead(self, wire: Wire) -> None:
         """The arrows of one wire: at every step, from step to step, or from the last."""
         one, two = self.times.group[wire.source], self.times.group[wire.target]
+        last, first = self.steps(one)[-1], self.steps(two)[0]
         if wire.back:
             self._carry(wire, two)
         elif one is two:
-            for step in range(self.steps) if one.timed else (-1,):
+            for step in self.steps(one):
                 self._arrow(wire, step, step)
         elif two.timed and wire.role != "state":
-            for step in range(self.steps):
-                self._arrow(wire, self.steps - 1 if one.timed else -1, step)
+            for step in self.steps(two):
+                self._arrow(wire, last, step)
         elif one.timed and not wire.last and wire.target.rows and wire.target.rows[0].op != "last":
-            for step in range(self.steps):  # what stands there once reads all of them
-                self._arrow(wire, step, 0 if two.timed else -1)
+            for step in self.steps(one):  # what stands there once reads all of them
+                self._arrow(wire, step, first)
         else:
-            self._arrow(wire, self.steps - 1 if one.timed else -1, 0 if two.timed else -1)
+            self._arrow(wire, last, first)
 
     def _carry(self, wire: Wire, group: Group) -> None:
         if not group.timed:
             return
-        for before, after in pairwise(range(self.steps)):
-            self._beside(wire.target, before, after, ", ".join(wire.target.states))
+        for before, after in pairwise(self.steps(group)):
+            text = ", ".join(wire.target.states)
+            self._beside(wire.target, before, after, text if after == before + 1 else f"{text} …")
 
     def _beside(self, piece: Piece, before: int, after: int, text: str) -> None:
         """What a cell hands to the next one; of one that reads both ways, there and back."""

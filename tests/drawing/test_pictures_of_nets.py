@@ -200,7 +200,12 @@ def test_a_chain_of_a_thousand_equal_layers_is_one_box() -> None:
     found = analyze(net)
     picture = draw(net, found)
     box = next(b for b in picture.boxes if b.copies > 1)
-    assert (box.copies, box.lines, len(picture.boxes), len(picture.arrows)) == (1000, ("relu", "conv1…1000"), 4, 3)
+    assert (box.copies, box.lines, len(picture.boxes), len(picture.arrows)) == (
+        1000,
+        ("8 channels", "relu", "conv1…1000"),
+        4,
+        3,
+    )
     assert sorted(path for b in picture.boxes for path in b.paths if b.kind == "layer") == sorted(
         r.path for r in found.rows
     )
@@ -274,14 +279,50 @@ def test_steps_stand_side_by_side() -> None:
         assert x.y > cell.bottom > cell.y > y.bottom
     assert [rects[f"cell@{step}"].x for step in steps] == sorted(rects[f"cell@{step}"].x for step in steps)
     carried = [(a.source, a.target, a.text) for a in picture.arrows if a.kind == "back"]
-    assert carried == [
+    assert carried[:3] == [
         (f"box-cell@{n}".replace("@", "-"), f"box-cell@{n + 1}".replace("@", "-"), "h") for n in (1, 2, 3)
+    ]
+
+
+SEQUENCE = "net N(steps = 20) {{\n  input x [{}, 8]\n  h: lstm(16)\n  output y: last -> linear(4)\n}}"
+
+
+@pytest.mark.parametrize(
+    ("length", "steps", "titles", "carried"),
+    [
+        ("steps", 3, ["x₁", "x₂", "x₃", "x₂₀"], ["h, c", "h, c", "h, c …"]),
+        ("T = 9", 2, ["x₁", "x₂", "x_T"], ["h, c", "h, c …"]),
+        ("4", 3, ["x₁", "x₂", "x₃", "x₄"], ["h, c", "h, c", "h, c"]),
+        ("3", 3, ["x₁", "x₂", "x₃"], ["h, c", "h, c"]),
+    ],
+)
+def test_the_last_step_stands_behind_those_that_are_left_out(
+    length: str, steps: int, titles: list[str], carried: list[str]
+) -> None:
+    net = netdsl.load_text(SEQUENCE.format(length))
+    picture = netdsl.draw(net, unroll=steps)
+    assert [box.title for box in picture.boxes if box.kind == "input"] == titles
+    assert [arrow.text for arrow in picture.arrows if arrow.kind == "back"] == carried
+    (read,) = [arrow.source for arrow in picture.arrows if arrow.target == "box-y.last"]
+    cells = [box.path for box in picture.boxes if box.title == "lstm(16)"]
+    assert read == f"box-{cells[-1]}".replace("@", "-")
+    assert list(faults(picture)) == []
+
+
+def test_what_of_a_title_has_no_room_stands_below_it() -> None:
+    rows = "conv(16, 3, pad=1, groups=4) -> relu\n  conv(4, 5, groups=4, dilation=2)\n  conv_transpose(4, 2, stride=2, groups=2)"
+    picture = netdsl.draw(netdsl.load_text(f"net N {{\n  input x [16, 32, 32]\n  {rows}\n}}"))
+    boxes = [(box.title, *box.lines) for box in picture.boxes if box.kind == "layer"]
+    assert boxes == [
+        ("conv 3×3, 16", "4 groups", "relu", "conv1"),
+        ("conv 5×5, 4", "dilated 2, 4 groups", "conv2"),
+        ("up-conv 2×2, 4", "×2, 2 groups", "conv_transpose1"),
     ]
 
 
 def test_what_reads_all_steps_has_an_arrow_from_each() -> None:
     picture = drawn("LRCN", "video_labels", unroll=3)
-    assert [a.source for a in picture.arrows if a.target == "box-film"] == [f"box-logits-{n}" for n in (1, 2, 3)]
+    assert [a.source for a in picture.arrows if a.target == "box-film"] == [f"box-logits-{n}" for n in (1, 2, 3, 16)]
     assert [a.text for a in picture.arrows if a.source == "input-video-1"] == ["3×227×227"]
     assert list(faults(picture)) == []
 
