@@ -47,7 +47,7 @@ def test_sizes_of_the_input_are_no_arguments() -> None:
     source = torch_source(load_text(WINDOWS).net())
     assert "H, W, C = x.shape[1:]" in source
     assert "x.reshape(-1, H // self.size, self.size, W // self.size, self.size, C)" in source
-    assert "def __init__(self, in_width: int, size: int)" in source
+    assert "def __init__(self, in_features: int, size: int)" in source
     assert "x [H, W, C] -> [H, W, C]" in source
     assert max(map(len, source.split("\n"))) <= 88
 
@@ -126,3 +126,31 @@ def _shapes(net: Net) -> list[tuple[int, ...]]:
     known = {**dict.fromkeys(net.symbols, 64), **net.defaults}
     values = [*net.inputs, *(o.value for o in net.outputs if not o.aux)]
     return [tuple(int(at(e, known)) for e in v.shape) for v in values]
+
+
+LAID_OUT = """
+block unit() {
+  input x
+  x + (x -> layernorm -> linear(2 * x.shape[2], axis=-1) -> gelu -> linear(x.shape[2], axis=-1))
+}
+block seen(c) { relu -> conv(c, 3, pad=1) -> batchnorm }
+block mixed() { input x
+ x + (x -> linear(x.features)) }
+net N {
+  input x [8, 6, 16], image [3, 9, 9], words [5, 4]
+  a: x -> unit
+  b: a -> slice(0, start=0, end=4) -> unit
+  c: image -> seen(4) -> seen(8) -> flatten
+  d: words -> mixed
+  output y: (b -> flatten -> linear(2)) + (c -> linear(2)) + (d -> flatten -> linear(2))
+}
+"""
+
+
+def test_axes_are_called_as_the_body_reads_them() -> None:
+    """Features last where a body takes the last axis for them, as attention over windows does; else channels first."""
+    source = torch_source(load_text(LAID_OUT).net())
+    assert '"""x [H, 6, in_features] -> [H, 6, in_features]"""' in source
+    assert '"""x [in_channels, 9, 9] -> [c, 9, 9]"""' in source
+    assert '"""x [5, in_features] -> [5, in_features]"""' in source
+    assert source.count("def __init__(self, in_features: int) -> None:") == 2

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdsl.codegen.python.authored import declared_axes
+from netdsl.codegen.python.axes import axis_letters
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.terms import Sized, term_of
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
-
-SPATIAL = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
-"""What the axes after the channels are called, by their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,8 @@ class ShapeComments:
         made: list[CommentedAxis] = []
         for i, value in enumerate(self.main.use.graph.inputs):
             shapes = [use.graph.inputs[i].shape for use in self.uses]
-            letters = _letters(value.type.rank, all(isinstance(s[0], Dim) for s in shapes if s))
+            timed = all(isinstance(s[0], Dim) for s in shapes if s)
+            letters = axis_letters(self.main.use, i, value.type.rank, timed)
             if value in getattr(self.main.use.block, "given", ()):  # beside the steps another length is there
                 letters = tuple(word and self.named.get((i, j), word) for j, word in enumerate(letters))
             for place, letter in enumerate(letters, start=-len(letters)):
@@ -127,7 +126,7 @@ class ShapeComments:
             if isinstance(extent, Sized):
                 term = term_of(extent)
                 unnamed = term.names() - set(self.declared)
-                heights = {n for n in unnamed if n.endswith(("_height", "_width", "_depth"))}
+                heights = {n for n in unnamed if n.endswith(("_height", "_width", "_depth", "_steps"))}
                 pairs = zip(extents, uses, strict=True)
                 known = unnamed <= self.parameters.used | set(uses[0].axes)
                 if known and not heights and term.size <= 6 and all(term.holds(e, u.env) for e, u in pairs):
@@ -163,13 +162,6 @@ class ShapeComments:
             if all(_equal(b * f, e) for b, f, e in triples):
                 return f"{argument} * {axis}"
         return ""
-
-
-def _letters(rank: int, timed: bool) -> tuple[str, ...]:
-    """The names of an input's axes, "" for channels and features. One whose first size is symbolic is a sequence."""
-    if timed and rank:
-        return ("T", *_letters(rank - 1, False))
-    return ("", *SPATIAL.get(rank - 1, ("",) * (rank - 1))) if rank else ()
 
 
 def _differ(extents: Sequence[Any]) -> bool:

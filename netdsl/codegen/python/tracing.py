@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
+from netdsl.codegen.python.axes import axis_names
 from netdsl.codegen.python.branches import branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.freezing import freeze
@@ -37,13 +38,6 @@ from netdsl.graph import Block, Net, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
-
-AXIS_NAMES = {
-    0: (), 1: ("features",), 2: ("channels", "features"), 3: ("channels", "height", "width"),
-    4: ("channels", "depth", "height", "width"),
-}  # fmt: skip
-"""What the axes of a block's input are called when they become constructor arguments, by rank."""
-
 
 ClassOf = Callable[[Block], tuple[Built, BlockUse]]
 Refuse = Callable[[Unsupported | RuleError, Node], None]
@@ -100,8 +94,7 @@ def _name_axes(use: BlockUse) -> None:
     for i in places:
         value = use.graph.inputs[i]
         prefix = "in" if len(places) == 1 else use.dialect.identifier(use.inputs[value])
-        rank = value.type.rank
-        for j, axis in enumerate(AXIS_NAMES.get(rank) or [f"size{j + 1}" for j in range(rank)]):
+        for j, axis in enumerate(axis_names(use, i)):
             argument = unused(f"{prefix}_{axis}", taken, first=2)
             taken.add(argument)
             use.places[argument] = (i, j)
