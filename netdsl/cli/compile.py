@@ -85,6 +85,8 @@ def run(given: Namespace) -> None:
     _write(target, net, given)
     if not given.weights and _is_drawn(target, net):
         say(f"note: weights drawn by seed {given.seed}, not trained: --weights RUN has those of a run", sys.stderr)
+    for note in target.notes(net):
+        say(f"note: {note}", sys.stderr)
     if given.output is not None:
         say(f"{net.name} → {', '.join(map(str, [*files, *filter(None, [given.state])]))}")
 

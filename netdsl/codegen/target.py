@@ -123,6 +123,8 @@ class Target:
     """Options of `netdsl compile` that it takes, which `emit` and `save` get by name."""
     trains: bool = False
     """Whether it needs the `train` section."""
+    notes: Callable[[Net], list[str]] = lambda net: []
+    """What its author may not expect of what is made of a net, in sentences."""
 
     @property
     def needs_file(self) -> bool:

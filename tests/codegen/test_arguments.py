@@ -15,6 +15,7 @@ from test_pytorch import CONTRIVED
 from test_stdlib import USES, Use, called
 
 from netdsl import program
+from netdsl.cli.app import run
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.surface import load, load_text
@@ -735,6 +736,39 @@ def test_what_is_no_argument_is_told() -> None:
     source = torch_source(load_text(text))
     assert "Fixed in this text: codes = 5.\n" in source
     assert "Fixed" not in torch_source(load_text(GROUPED))
+
+
+AGAIN = f"""{PERCEPTRON}
+net N(width = 8, depth = 3, more = 2) {{
+  input x [T = 4, width]
+  trunk: mlp * depth
+  rest: linear(width) * more
+  output y: linear(2)
+}}
+train N {{
+  data arrays("none.npz")
+  loss (y, label) -> mse
+  checkpoint trunk
+}}
+""".replace("mlp * depth", "mlp(width) * depth")
+
+
+def test_what_runs_again_is_told_to_fix_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the row that asks for it, and only of settings that are arguments without it."""
+    file = tmp_path / "again.net"
+    file.write_text(AGAIN)
+    run(["compile", str(file), "--to", "pytorch"])
+    told = capsys.readouterr()
+    assert "Fixed in this text: depth = 3.\n" in told.out
+    place = f"{file}:{AGAIN[: AGAIN.index('checkpoint')].count(chr(10)) + 1}"
+    assert (
+        told.err
+        == f"note: {place}: `depth` = 3 stands fixed in the class, for it numbers the blocks that run again by name\n"
+    )
+    file.write_text(AGAIN.replace("checkpoint trunk", ""))
+    run(["compile", str(file), "--to", "pytorch"])
+    told = capsys.readouterr()
+    assert (told.err, "depth: int = 3" in told.out) == ("", True)
 
 
 def test_branches_that_a_setting_counts_are_a_loop() -> None:

@@ -45,6 +45,15 @@ def held_nodes(net: Net, dialect: Dialect) -> frozenset[Node]:
     return frozenset(made.held)
 
 
+def numbered_by_reruns(net: Net, dialect: Dialect) -> list[str]:
+    """Settings that are no arguments of the net's class for the recipe's row alone that lets blocks run again."""
+    if not _again(net):
+        return []
+    made = _File(net, dialect)
+    made.text()
+    return [word for word in net.settings if dialect.identifier(word) in made.standing]
+
+
 def net_class_name(net: Net, dialect: Dialect) -> str:
     """The name of the net's own class in its source, whatever else a file may need."""
     made = dialect.class_name(net.name)
@@ -65,6 +74,8 @@ class _File:
         self.common: dict[str, LentLayer] = {}
         self.of_block: dict[Block, tuple[Built, BlockUse]] = {}
         self.held: set[Node] = set()
+        self.standing: set[str] = set()
+        """Arguments that are left out for what runs again, and for nothing else."""
 
     def text(self) -> str:
         for blocks in _by_height(self.net):
@@ -170,10 +181,11 @@ class _File:
             if self.refusals.failed:
                 return
             family = Family([layout])
-            found = self._unkept(family) | self._fixed(layout)
-            if not found:
+            unkept, fixed = self._unkept(family), self._fixed(layout)
+            self.standing |= fixed - unkept
+            if not unkept | fixed:
                 break
-            hidden |= found
+            hidden |= unkept | fixed
         self._record(family, ClassWriter(self.name, family, self.classes, self.again))
 
     def _fixed(self, layout: ClassLayout) -> set[str]:
