@@ -121,6 +121,9 @@ def _broken(
     text = budget.condition.text.strip()
     said = budget.message or f"`{text}` does not hold" + (f": {actual}" if actual else "")
     notes = [actual] if budget.message and actual else []
+    if "flops" in named and "flops_core" not in named:
+        core = grouped(values["flops_core"])
+        notes.append(f"`flops` has elementwise operations in it; `flops_core`, without them, is {core}")
     batch = [f"batch = {report.batch}"] if report.batch != 1 else []
     at = [*(f"{symbol} = {size}" for symbol, size in report.at.items()), *batch]
     if at:

@@ -326,7 +326,9 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 - **MACs**: multiply-accumulates of contractions (convolutions, products of matrices, recurrent products), no bias,
   padding counted as if it were dense. This is the rule of lectures, `H · W · F² · D₁ · D₂`, and half of what
   `torch.utils.flop_counter` says.
-- **FLOPs**: `core = 2 · MACs + additions of a bias`, and in all `core + what is done element by element`.
+- **FLOPs**: `flops_core = 2 · MACs + additions of a bias`, and `flops = flops_core + what is done element by element`.
+  A report tells both, each by the name that budgets, CSV and JSON have for it. Where only `FLOPs` stands, as in tables
+  over sizes and in formulas, it is `flops_core`, which other tools come nearest to.
 - **transcendentals**: evaluations of exp, log, pow, sqrt and tanh, in a column of their own.
 
 | operation | MACs | FLOPs beside `2 · MACs + bias` | transcendentals |

@@ -140,9 +140,9 @@ def _params(report: Report) -> tuple[str, str]:
 
 def _flops(report: Report) -> tuple[str, str]:
     bound = _bound(report)
-    core = f"{bound}{grouped(report.totals.flops_core)} = 2·MACs + bias additions"
+    core = f"{bound}{grouped(report.totals.flops_core)} = 2·MACs + bias additions (`flops_core`)"
     about = "about " if report.estimates else ""
-    return "FLOPs", f"{core}; {bound}{about}{grouped(report.totals.flops)} with elementwise operations"
+    return "FLOPs", f"{core}; {bound}{about}{grouped(report.totals.flops)} with elementwise operations (`flops`)"
 
 
 SENTENCES: Mapping[str, Callable[[Report], tuple[str, str]]] = {"params": _params, "flops_core": _flops}

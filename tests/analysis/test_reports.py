@@ -7,14 +7,16 @@ import json
 import re
 from dataclasses import asdict
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import netdsl
 from netdsl.analysis.report import PARTS, Report, Row
 from netdsl.analyzer import analyze
 from netdsl.base.record import contents
-from netdsl.program import load_text
+from netdsl.program import check_text, load_text
 from netdsl.reports import FORMATS, render
 from netdsl.reports.data import document
 from netdsl.reports.folding import lines
@@ -470,3 +472,18 @@ def test_settings_that_are_layers_are_shown_as_written() -> None:
     assert title in table(report, width=200)
     other = {"body": "plain(5) * 2"}
     assert analyze(load_text(LAYERS_AS_SETTINGS, settings=other).net()).settings["body"] == "plain(5) * 2"
+
+
+def test_what_a_report_calls_flops_is_what_budgets_and_json_call_so() -> None:
+    """The number behind each name in the sentence is that of the name: in JSON, in CSV, and where a budget is held."""
+    text = Path("specs/lenet.net").read_text("utf-8").partition("\n}\n")[0] + "\n"
+    said = next(line for line in netdsl.report(netdsl.load_text(text + "}")).splitlines() if line.startswith("FLOPs "))
+    told = {word: int(number.replace(",", "")) for number, word in re.findall(r"([\d,]+) [^(;]*\(`(\w+)`\)", said)}
+    assert set(told) == {"flops_core", "flops"}
+    totals = json.loads(netdsl.report(netdsl.load_text(text + "}"), format="json"))["totals"]
+    assert told == {word: totals[word] for word in told}
+    for word, number in told.items():
+        assert not check_text(f"{text}  assert {word} <= {number}\n}}")
+        broken = check_text(f"{text}  assert {word} < {number}\n}}")
+        assert f"{word} is {number:,}" in broken[0].message
+    assert f"`flops_core`, without them, is {told['flops_core']:,}" in broken[0].notes[0]
