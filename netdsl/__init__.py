@@ -88,10 +88,22 @@ HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
-        raise AttributeError(f"netdsl has no {name}")
+        raise AttributeError(f"netdsl has no {name}{_meant(name)}")
     from importlib import import_module
 
     return getattr(import_module(HOMES[name]), name)
+
+
+def _meant(name: str) -> str:
+    """What a name that is not here may have been meant for: those that it begins, or the nearest."""
+    if name.startswith("_"):
+        return ""
+    from netdsl.base.slips import nearest  # late: only mistakes need it
+
+    begun = [own for own in HOMES if own.startswith(f"{name.lower()}_")]
+    near = nearest(name, HOMES)
+    found = begun or ([near] if near else [])
+    return f": did you mean {' or '.join(found)}?" if found else ""
 
 
 def __dir__() -> list[str]:

@@ -56,6 +56,8 @@ def no_symbol(nets: Sequence[Net], name: str, symbols: Sequence[str]) -> NetErro
         if symbols
         else f"{its} sizes are all fixed numbers"
     )
+    if any(name in net.settings or name in net.lets for net in nets):
+        help = f"`{name}` is a setting, which `--set {name}=…` varies, one number a run; {help}"
     return refused(nets[0], f"{who} size called `{name}`", help)
 
 

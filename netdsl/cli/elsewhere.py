@@ -226,11 +226,12 @@ PRECISION = (
 """Options that say them."""
 
 COMMANDS: dict[str, str] = {
-    "report": "summary summarize summarise show print info describe inspect view stats flops params",
-    "draw": "visualize visualise visualization plot picture diagram graph plot_model dot svg netron",
+    "report": "summary summarize summarise show print info describe inspect view stats flops params "
+    "torchinfo torch-info torchsummary torch-summary thop ptflops fvcore",
+    "draw": "visualize visualise visualization plot picture diagram graph plot_model dot svg netron viz torchviz",
     "check": "lint validate verify",
     "fmt": "format reformat beautify",
-    "compile": "convert export build generate emit translate to",
+    "compile": "convert export build generate emit translate to torch pytorch onnx",
     "train": "fit run learn resume finetune",
     "evaluate": "eval test score validation val",
     "predict": "infer inference classify forward detect",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -14,7 +14,6 @@ import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, check_common, check_label, find_layer, is_layer, unknown_name
-from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Arrows, Bundle, Layer, Shared, arrows, describe
 from netdsl.graph import NEXT, Choice, Net, Output
 from netdsl.ops import REGISTRY
@@ -74,8 +73,9 @@ def _note_shape(site: Site, row: syntax.LayerRow | syntax.OutputRow, value: Any)
     assert row.pipeline is not None
     last = row.pipeline.stages[-1]
     written = last.dims if isinstance(last, syntax.Claim) and len(last.dims) == value.type.rank else ()
-    words = _setting_words(site.scope, row.pipeline, build.graph)
-    dims = [_dim_text(site, d, w, words) for d, w in zip_longest(value.shape, written)]
+    words = _setting_words(site, row.pipeline, build.graph)
+    once = {size: word for size, word in words.items() if value.shape.count(size) == 1}
+    dims = [_dim_text(site, d, w, once) for d, w in zip_longest(value.shape, written)]
     kind = "" if value.type.dtype is DType.FLOAT else str(value.type.dtype)
     site.context.written.shapes[row.span.start] = f"{kind}[{', '.join(dims)}]"
 
@@ -89,12 +89,21 @@ def _dim_text(site: Site, actual: Any, written: syntax.Expr | None, words: Mappi
     return words.get(actual, str(actual)) if isinstance(actual, int) else str(actual)
 
 
-def _setting_words(scope: Scope, pipeline: syntax.Pipeline, net: Net) -> dict[int, str]:
-    """Settings of the net that stand alone in the calls of a row, by their value."""
+def _setting_words(site: Site, pipeline: syntax.Pipeline, net: Net) -> dict[int, str]:
+    """Settings of the net, and arithmetic on them, that stand in the calls of a row, by their value."""
     calls = [s for s in pipeline.stages if isinstance(s, syntax.Call)]
-    names = [a.value.id for c in calls for a in c.arguments if isinstance(a.value, syntax.Name)]
-    found = {n: scope.find(n) for n in names if n in net.settings}
-    return {b.value: n for n, b in found.items() if b is not None and type(b.value) is int}
+    given = [a.value for c in calls for a in c.arguments if _is_of(a.value, net.settings)]
+    found = {expr.span.text: core.evaluate(site, expr) for expr in given}
+    return {value: text for text, value in found.items() if type(value) is int}
+
+
+def _is_of(expr: syntax.Expr, settings: Container[str]) -> bool:
+    """Whether an expression is a setting, or arithmetic on settings and numbers."""
+    if isinstance(expr, syntax.Binary):
+        sides = (expr.left, expr.right)
+        known = all(isinstance(side, syntax.Literal) or _is_of(side, settings) for side in sides)
+        return known and any(_is_of(side, settings) for side in sides)
+    return isinstance(expr, syntax.Name) and expr.id in settings
 
 
 def _shared_row(site: Site, row: syntax.LayerRow) -> None:

@@ -385,9 +385,9 @@ what shapes alone decide: parameters, buffers, MACs, additions of a bias, memory
 always so, and elementwise FLOPs and transcendentals where they are what the formula of the operation does, whatever the
 numbers are. The elementwise FLOPs of these are an estimate: `top_k` and `sort`, for how often numbers are compared
 depends on them and on the method; `grid_sample`, where finding the pixels is left out; and `adaptive_avgpool` whose
-windows overlap. Such a row has `≈` behind it in the table, and the report says why. Of the totals `flops` is then an
-estimate, and `peak_inference_bytes` always is one: what runs the net may take its rows in another order, and room of
-its own. So are the times by `--device`. `--strict`, of `report` and `check`, refuses what is not counted; an estimate
-it lets pass.
+windows overlap. Such a row has `≈` behind its layer in the table, and the report says why. Of the totals `flops` is
+then an estimate, and `peak_inference_bytes` always is one: what runs the net may take its rows in another order, and
+room of its own. So are the times by `--device`. `--strict`, of `report` and `check`, refuses what is not counted; an
+estimate it lets pass.
 """
 """What is counted, as the operations state it."""

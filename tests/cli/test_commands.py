@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import netdsl
 from netdsl.base.endings import HOLDS
 from netdsl.base.errors import RunError
 from netdsl.cli import elsewhere
@@ -49,6 +50,8 @@ WORDS = {
     "-": "as in `netdsl report -`: " + ", ".join(COMMANDS),
     "a text": "as in `netdsl report a text`: " + ", ".join(COMMANDS),
     "summary": "write `netdsl report`",
+    "torch-info": "write `netdsl report`",
+    "pytorch": "write `netdsl compile`",
     "export": "write `netdsl compile`",
     "visualize": "write `netdsl draw`",
     "frobnicate": "commands are " + ", ".join(COMMANDS),
@@ -67,6 +70,15 @@ def test_a_word_that_is_no_command(
         assert said.out == ""
         assert said.err.startswith(f"netdsl: there is no command `{word}`\n")
         assert WORDS[word] in said.err
+
+
+def test_a_name_that_the_package_has_not_says_which_is_near() -> None:
+    for name, said in {
+        "torch": ": did you mean torch_module or torch_source?", "anallyze": ": did you mean analyze?",
+        "frobnicate": "", "__wrapped__": "",
+    }.items():  # fmt: skip
+        with pytest.raises(AttributeError, match=re.escape(f"netdsl has no {name}{said}") + "$"):
+            getattr(netdsl, name)
 
 
 def test_nothing_is_answered_by_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -173,3 +173,12 @@ def test_pictures_take_the_place_of_pictures_alone(
     assert (source.read_text(), other.read_text()) == (text, "mine")
     for _ in range(2):  # its own is replaced
         assert attempt(["report", str(source), "--sweep", "batch=1..2", "-o", str(tmp_path / f"new.{ending}")]) == 0
+
+
+def test_a_setting_is_no_size_and_says_how_it_varies() -> None:
+    for given in (lambda: sweep(UNET, "width=16..64:16"), lambda: netdsl.analyze(UNET, sizes={"width": 16})):
+        with pytest.raises(NetError) as caught:
+            given()
+        (found,) = caught.value.diagnostics
+        assert found.message == "`UNet` has no size called `width`"
+        assert found.help == "`width` is a setting, which `--set width=…` varies, one number a run; it has H, W"

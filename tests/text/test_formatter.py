@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netdsl.program import load_text, row_shapes
 from netdsl.text import formatter
 from netdsl.text.diagnostics import Collector, NetError
 from netdsl.text.formatter import format_file
 from netdsl.text.parser import parse
-from netdsl.text.source import Source, Span
+from netdsl.text.source import Source, Span, as_source
 from netdsl.text.syntax import Comment, Definition, File, LayerRow, OutputRow
 
 ALEXNET = """\
@@ -394,3 +395,25 @@ def test_names_of_any_length_stay_words(length: int) -> None:
 def words(text: str) -> list[str]:
     """What a text is made of, however it is laid out."""
     return re.findall(r"\w+|->|[^\w\s]", text)
+
+
+def test_shapes_are_told_by_settings_and_arithmetic_on_them() -> None:
+    """What is written holds for other settings too. Where a size is there twice, which is the setting is not known."""
+    text = """net N(width = 8, classes = 10) {
+  input image [3, H, W]
+  a: conv(width * 2, 3, pad=1)
+  b: conv(width, 3, pad=1) -> relu
+  c: conv(16, 3, pad=1)
+  output y: global_avgpool -> linear(classes)
+}
+"""
+    source = as_source("text", text)
+    written = formatter.formatted(source, row_shapes)
+    claims = [line.rpartition("-> ")[2] for line in written.splitlines() if ": " in line]
+    assert claims == ["[width * 2, H, W]", "[width, H, W]", "[16, H, W]", "[classes]"]
+    for width in (1, 4, 8, 20):
+        assert load_text(written, settings={"width": str(width)}).net().settings["width"] == width
+    again = as_source("text", written)
+    assert formatter.formatted(again, row_shapes) == written
+    square = as_source("text", "net N(width = 8) {\n  input image [3, 8, 8]\n  output y: conv(width, 3, pad=1)\n}\n")
+    assert "-> [8, 8, 8]" in formatter.formatted(square, row_shapes)
