@@ -115,7 +115,7 @@ class Program:
         return found
 
     def _watched(self, net: Net | None) -> Net | None:
-        if net is not None and not self.collector.failed:  # of a net with mistakes rows are missing
+        if net is not None and not net.broken:  # of one with mistakes rows are missing
             watched("elaborate", partial(problems, net))
         return net
 
@@ -265,9 +265,8 @@ def check_text(text: str, name: str = "text") -> list[Diagnostic]:
 def check_program(program: Program, sizes: Mapping[str, int] | None = None) -> list[Diagnostic]:
     """All diagnostics of a program, budgets and lost pixels included: at these `sizes`, of those that a net has."""
     program.check()
-    nets = [] if program.collector.failed else [*program.built.values()]
-    for net in nets:
-        if net is not None:
+    for net in program.built.values():
+        if net is not None and not net.broken:
             try:
                 _examine(net, program.collector, {s: n for s, n in (sizes or {}).items() if s in net.symbols})
             except NetError as error:

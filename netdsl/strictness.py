@@ -18,15 +18,13 @@ from netdsl.text.source import Source, Span
 
 def strictly(program: Program, found: Iterable[Diagnostic], sizes: Mapping[str, int]) -> list[Diagnostic]:
     """What a strict check says of a program of which `found` is said without it."""
-    said = list(found)
-    if not any(each.severity is Severity.ERROR for each in said):
-        said += dict.fromkeys(_of_nets(program, sizes))
+    said = [*found, *dict.fromkeys(_of_nets(program, sizes))]
     return Collector(list(map(as_error, said))).sorted()
 
 
 def _of_nets(program: Program, sizes: Mapping[str, int]) -> Iterator[Diagnostic]:
     for net in program.built.values():
-        if net is not None:
+        if net is not None and not net.broken:
             own = {symbol: size for symbol, size in sizes.items() if symbol in net.symbols}
             yield from uncounted(net, analyze(net, sizes=own, listed=False))
 

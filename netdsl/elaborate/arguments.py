@@ -13,6 +13,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer, unknown_name
+from netdsl.elaborate.reporting import EachTold
 from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import (
     Bundle,
@@ -29,11 +30,11 @@ from netdsl.text.source import Span
 
 def match_arguments(
     site: Site, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
-    most: int, declared: type[Declared] | None = None,
+    most: int, told: EachTold, declared: type[Declared] | None = None,
 ) -> dict[str, syntax.Argument]:  # fmt: skip
     """Arguments by the name of the setting they are for; every way to get that wrong is reported.
 
-    `most` settings may be given by their place.
+    `most` settings may be given by their place. What is `told` of one argument leaves the others to be read.
     """
     placed = [a for a in arguments if a.name is None]
     if len(placed) > most:
@@ -45,10 +46,10 @@ def match_arguments(
     for argument in arguments:
         if argument.name is None:
             continue
-        name = _argument_name(site, title, names, argument, arguments, declared)
-        if name in matched:
-            _given_twice(site, title, names, argument, matched[name])
-        matched[name] = argument
+        if argument.name.id in matched:
+            _given_twice(site, title, names, argument, matched[argument.name.id])
+        with told.tried():
+            matched[_argument_name(site, title, names, argument, arguments, declared)] = argument
     return matched
 
 
@@ -173,21 +174,29 @@ def _setting_help(
 def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span: Span) -> dict[str, Setting]:
     """The settings of a call of an operation, each read by its kind."""
     fields = {f.name: f for f in op.settings()}
-    matched = match_arguments(site, op.name, list(fields), arguments, op.positional, op)
-    bound: dict[str, Setting] = {}
+    told, bound = EachTold(site.errors), dict[str, Setting]()
+    matched = match_arguments(site, op.name, list(fields), arguments, op.positional, told, op)
     for name, argument in matched.items():
-        _refuse_unquoted(site, fields[name], argument.value)
-        _refuse_misnamed(site, fields[name], argument.value)
-        value = core.evaluate_setting(site, argument.value)
-        try:
-            bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
-        except RuleError as error:
-            help = error.help or _kind(fields[name], value) or _misfit(site, op, matched, name)
-            if help is None:
-                _refuse_unknown(site, fields[name], argument.value)
-            help = help or _setting_help(site, fields[name], value, argument, op.name)
-            site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
+        with told.tried(argument.name is not None):
+            bound[name] = Setting(_read(site, op, matched, fields[name]), argument.span, argument.value)
+    told.done()
     return bound
+
+
+def _read(site: Site, op: type[Op], matched: Mapping[str, syntax.Argument], declared: Field) -> Any:
+    """The value of one argument, of those that are given together."""
+    argument = matched[declared.name]
+    _refuse_unquoted(site, declared, argument.value)
+    _refuse_misnamed(site, declared, argument.value)
+    value = core.evaluate_setting(site, argument.value)
+    try:
+        return read_setting(declared, value)
+    except RuleError as error:
+        help = error.help or _kind(declared, value) or _misfit(site, op, matched, declared.name)
+        if help is None:
+            _refuse_unknown(site, declared, argument.value)
+        help = help or _setting_help(site, declared, value, argument, op.name)
+        site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
 
 
 def _refuse_unquoted(site: Site, declared: Field, written: syntax.Expr) -> None:

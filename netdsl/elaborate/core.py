@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import netdsl.elaborate.damage as damage
 import netdsl.elaborate.freezing as freezing
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.hiding as hiding
 import netdsl.elaborate.phases as phases
 import netdsl.elaborate.sources as sources
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
@@ -205,7 +206,9 @@ def _run(site: Site, row: syntax.BodyRow) -> None:
 def _bind_unknown(site: Site, place: damage.UnreadRow) -> None:
     """A row could not be read: what it would have given is unknown."""
     for name in place.names:
-        if not is_layer(site, name):
+        if is_layer(site, name):
+            site.build.hidden[name] = False
+        else:
             site.build.scope.bind(name, UNKNOWN, place.span)
             site.scope.bind(name, UNKNOWN, place.span)
     site.build.previous = RowValue(place.span, UNKNOWN, used=True)
@@ -218,6 +221,7 @@ def _fail(site: Site, row: syntax.BodyRow) -> None:
     build.fresh, build.named = [], []
     for name, span in bound_names(row).items():
         if is_layer(site, name):
+            build.hidden[name] = isinstance(row, syntax.LayerRow) and row.shared
             continue
         build.scope.bind(name, UNKNOWN, span)
         site.scope.bind(name, UNKNOWN, span)
@@ -262,6 +266,8 @@ def previous(site: Site, span: Span) -> Any:
 
 def start(site: Site, pipeline: syntax.Pipeline) -> Any:
     """The value of a row's pipeline; one that begins with a layer carries on from the row before."""
+    if site.build.hidden and hiding.reads(pipeline, site.build.hidden):
+        site.errors.give_up()
     head = pipeline.stages[0]
     if isinstance(head, syntax.Claim):
         return flow(site, previous(site, head.span), pipeline.stages)

@@ -35,7 +35,7 @@ def read(site: Site, op: type[Op]) -> Mapping[str, Setting]:
 
 def warn_unreached(site: Site, net: Net) -> None:
     """Warn of every `set` row of the author's that no layer reads."""
-    if site.errors.collector.failed:
+    if net.broken:
         return
     for span, (op, (graph, count), settings) in site.context.sets.items():
         if site.errors.collector.full_of(Severity.WARNING):

@@ -22,7 +22,7 @@ def warn(site: Site, net: Net) -> None:
     told = set[tuple[Span, str]]()
     for message, help, span in _doubts(net, None, set()):
         collector = site.errors.collector
-        if collector.failed or collector.full_of(Severity.WARNING):
+        if net.broken or collector.full_of(Severity.WARNING):
             return
         if (span, message) not in told:
             told.add((span, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,10 @@ class Module:
         return [item.name.id for item in self.file.items if isinstance(item, syntax.LetRow)]
 
 
+def _inside(place: Span, outer: Span) -> bool:
+    return place.source is outer.source and outer.start <= place.start <= outer.end
+
+
 class Library:
     """All files of one program, each read once."""
 
@@ -85,6 +90,8 @@ class Library:
         """Definitions and files whose unread names have been told of."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
+        self.hiding: set[str] = set()
+        """Names of operations that something of the author's is called by: which of the two is meant is not known."""
 
     def open(self, file: syntax.File) -> Module:
         """The program's own file."""
@@ -119,7 +126,26 @@ class Library:
 
     def damaged_within(self, body: Span) -> bool:
         """True when rows of a stretch of text could not be read."""
-        return any(d.source is body.source and body.start <= d.start <= body.end for d in self.damage)
+        return any(_inside(place, body) for place in self.damage)
+
+    def misses(self, definition: syntax.Definition) -> bool:
+        """True when a text that could not be read may belong to what this net is made of.
+
+        Another net that nothing is made of may be as broken as it likes, and a `train` section too.
+        """
+        apart = list(self._apart(definition)) if self.damage else []
+        return any(not any(_inside(place, span) for span in apart) for place in self.damage)
+
+    def _apart(self, definition: syntax.Definition) -> Iterator[Span]:
+        """The `train` sections of the program's file, and the nets that no other item names."""
+        items = next(iter(self.modules.values())).file.items
+        for item in items:
+            if isinstance(item, syntax.Train):
+                yield item.span
+            elif isinstance(item, syntax.Definition) and item.keyword == "net" and item is not definition:
+                others = (o.span.text for o in items if o is not item and not isinstance(o, syntax.Train))
+                if not any(re.search(rf"\b{item.name.id}\b", text) for text in others):
+                    yield item.span
 
     # ------------------------------------------------------------ looking up
 
@@ -202,6 +228,7 @@ class Library:
         if name.id in REGISTRY:
             message = f"`{name.id}` is the name of an operation: a {item.keyword} called so would hide it"
             self.collector.report("shadowed-layer", message, name.span, help="choose another name")
+            self.hiding.add(name.id)
         elif name.id in module.shared:
             first = module.shared[name.id].names[0].span
             message = f"the name `{name.id}` is taken already"

@@ -31,6 +31,8 @@ from netdsl.text.diagnostics import Label, did_you_mean
 
 def find_layer(site: Site, name: syntax.Name) -> Layer | None:
     """The operation, block or composite of that name, without settings."""
+    if name.id in site.library.hiding:
+        site.errors.give_up()
     op = REGISTRY.get(name.id)
     definition = site.library.definition(site.scope, name.id)
     if definition is not None:

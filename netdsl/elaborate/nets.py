@@ -58,13 +58,12 @@ def elaborate(
     try:
         with charged(library.sizes):
             net = _net(site, module, definition, settings or {})
-        _warn_unused(site)
+        _warn_unused(site, net)
         unread.warn(site, module, net)
         defaults.warn_unreached(site, net)
         doubts.warn(site, net)
         phases.warn_untrained(site, net)
-        broken = site.errors.failures > 0 or bool(library.damage)
-        recipes.attach(site, module, definition, net, recipe or BesideText(), broken, by)
+        recipes.attach(site, module, definition, net, recipe or BesideText(), by)
     except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:
@@ -99,6 +98,7 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     states.keep(inner, net, blocks.build_graph(inner, definition, net, blocks.Bound(inputs, TensorType(()))))
     net.common = borrowed(net)
     check_contracts(site)
+    net.broken = site.errors.failures > 0 or site.library.misses(definition)
     _check_own_sizes(site, definition, net)
     _check_unused_inputs(site, net)
     return net
@@ -254,8 +254,8 @@ def _symbol(site: Site, name: syntax.Name) -> Extent:
     return symbol
 
 
-def _warn_unused(site: Site) -> None:
-    if site.errors.collector.failed:
+def _warn_unused(site: Site, net: Net) -> None:
+    if net.broken:
         return
     for span, read in site.context.rows_seen.items():
         if not read:
@@ -273,7 +273,7 @@ def _check_unused_inputs(site: Site, net: Net) -> None:
     read = {v for node in net.nodes for v in node.inputs} | {o.value for o in net.outputs}
     kept = {s.current for s in net.states}
     for value in net.inputs:
-        if value not in read and not site.errors.collector.failed:
+        if value not in read and not net.broken:
             span, what = site.errors.origins[value], "state" if value in kept else "input"
             message = f"nothing reads the {what} `{value.name}`"
             site.errors.collector.report("unused-input", message, span, severity=Severity.WARNING)

@@ -11,6 +11,7 @@ from netdsl.dims.tensors import Value
 from netdsl.elaborate.arguments import match_arguments
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, find_layer
+from netdsl.elaborate.reporting import EachTold
 from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import LAYERS, Bundle, describe, holds
 from netdsl.ops.fields import Word
@@ -50,12 +51,14 @@ def bind(
 ) -> dict[str, Setting]:
     """The settings of a call of a block, each checked against what its parameter is declared to be."""
     parameters = {p.name.id: p for p in definition.parameters}
-    matched = match_arguments(site, definition.name.id, list(parameters), arguments, definition.positional)
-    bound: dict[str, Setting] = {}
+    told, bound = EachTold(site.errors), dict[str, Setting]()
+    matched = match_arguments(site, definition.name.id, list(parameters), arguments, definition.positional, told)
     for name, argument in matched.items():
-        value = _argument(site, parameters[name], argument.value)
-        checked = _checked(site, parameters[name], value, argument.value.span, argument)
-        bound[name] = Setting(checked, argument.span, argument.value)
+        with told.tried(argument.name is not None):
+            value = _argument(site, parameters[name], argument.value)
+            checked = _checked(site, parameters[name], value, argument.value.span, argument)
+            bound[name] = Setting(checked, argument.span, argument.value)
+    told.done()
     return bound
 
 

@@ -207,7 +207,7 @@ def refuse_one_sided(site: Site, span: Span, what: str, help: str) -> None:
 
 def warn_untrained(site: Site, net: Net) -> None:
     """Weights that only inference has stay as they started."""
-    if site.errors.collector.failed:
+    if net.broken:
         return
     found = {node.span: path for path, node in untrained(net).items()}
     for span, path in found.items():

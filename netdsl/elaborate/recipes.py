@@ -23,13 +23,12 @@ from netdsl.text.diagnostics import Collector, Diagnostic, Label, Severity
 
 
 def attach(
-    site: Site, module: Module, definition: syntax.Definition, net: Net, outside: BesideText,
-    broken: bool = False, name: str = "",
+    site: Site, module: Module, definition: syntax.Definition, net: Net, outside: BesideText, name: str = ""
 ) -> None:  # fmt: skip
     """Resolve the `train` sections of a net, that of a name with rows replaced by those given from outside.
 
     The recipe of that name is in force, where there is one; the one without a name may be made of what is given.
-    Mistakes in a section are kept apart, in its `faults`: the net itself can be used without. Of a `broken` net outputs
+    Mistakes in a section are kept apart, in its `faults`: the net itself can be used without. Of a broken net outputs
     may be missing: what its recipes say of them is not looked at.
     """
     for section in module.trains.get(definition.name.id, ()):
@@ -37,9 +36,9 @@ def attach(
         if key in net.sections:
             net.sections[key].faults.append(_named_twice(net, key, section, module))
         else:
-            net.sections[key] = _section(site, section, net, outside if key == name else BesideText(), broken)
+            net.sections[key] = _section(site, section, net, outside if key == name else BesideText())
     if outside.rows and not name and (not net.sections or ("" not in net.sections and "loss" in outside.rows)):
-        net.sections[""] = _section(site, given.section(definition.name, outside), net, outside, broken, made=True)
+        net.sections[""] = _section(site, given.section(definition.name, outside), net, outside, made=True)
     if name in net.sections:
         found = net.sections[name]
         net.recipe, net.faults = found.recipe, found.faults
@@ -56,13 +55,13 @@ def _named_twice(net: Net, key: str, section: syntax.Train, module: Module) -> D
 
 
 def _section(
-    site: Site, section: syntax.Train, net: Net, outside: BesideText, broken: bool, made: bool = False
+    site: Site, section: syntax.Train, net: Net, outside: BesideText, made: bool = False
 ) -> Section:  # fmt: skip
     """What a section comes to, with everything that is said of it."""
     outer, site.errors.collector = site.errors.collector, Collector()
     recipe = None
     try:
-        recipe = _resolve(site, section, net, outside, broken, made)
+        recipe = _resolve(site, section, net, outside, made)
     except (Failed, Exhausted):
         pass
     finally:
@@ -72,7 +71,7 @@ def _section(
 
 
 def _resolve(
-    site: Site, section: syntax.Train, net: Net, outside: BesideText, broken: bool, made: bool
+    site: Site, section: syntax.Train, net: Net, outside: BesideText, made: bool
 ) -> Recipe:  # fmt: skip
     import netdsl.elaborate.aims as aims  # late: nets without a recipe need none
     import netdsl.elaborate.checkpointing as checkpointing
@@ -86,16 +85,16 @@ def _resolve(
     for row in declared:
         with suppress(Failed):  # one bad row does not silence the others
             if row.keyword.id in aims.EXAMPLES:
-                aims.aims_row(site, recipe, row, turns.movable_of(net, broken))
+                aims.aims_row(site, recipe, row, turns.movable_of(net, net.broken))
             elif row.keyword.id == checkpointing.WORD:
-                checkpointing.checkpoint_row(site, recipe, row, net, broken)
+                checkpointing.checkpoint_row(site, recipe, row, net, net.broken)
             elif row.keyword.id == "augment":
                 recipe.augment = varying.stages(site, row)
             else:
                 declared_row(site, recipe, row, declared, turns.scored(net))
     damaged = site.library.damaged_within(section.span)
     said = any(r.keyword.id == "data" for r in rows)
-    known = not broken and (recipe.data is not None or (not said and not damaged))
+    known = not net.broken and (recipe.data is not None or (not said and not damaged))
     fields = fields_of(site, net, recipe, declared, section.net.span) if known else None
     if fields is not None:
         whole = recipe.data is not None and not recipe.data.open
@@ -104,7 +103,7 @@ def _resolve(
     given.keep(recipe, [r for r in rows if r.keyword.id in outside.rows])
     if made and fields is not None:
         given.add_metric(site, net, recipe, fields, outside)
-    turns.resolve(site, section, net, recipe, fields, broken)
+    turns.resolve(site, section, net, recipe, fields, net.broken)
     if fields is not None:
         _check_varied(site, net, recipe, declared)
     if fields is not None and recipe.data is not None:
@@ -117,7 +116,7 @@ def _resolve(
         turns.require_loss(site, rows, f"recipe{f' `{recipe.name}`' * bool(recipe.name)}", net, section.net.span)
     fill_defaults(recipe)
     _require_measure(site, section, net, recipe, rows)
-    if not broken:
+    if not net.broken:
         aims.require_trained(site, recipe, net, rows)
     return recipe
 

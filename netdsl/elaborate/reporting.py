@@ -51,6 +51,11 @@ class Errors:
         self.report(code, message, span, *labels, help=help, notes=notes, fix=fix)
         raise Failed
 
+    def give_up(self) -> NoReturn:
+        """Give up a row that reads what a mistake told before has left unknown."""
+        self.failures += 1
+        raise Failed
+
     def abort(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
         """Report that a limit is reached, and give up the whole net."""
         self.report(code, message, span, help=help)
@@ -106,3 +111,32 @@ class Errors:
         """A secondary label that shows where an arrow comes from and its shape."""
         span = self.origins.get(value)
         return Label(span, str(value.type)) if span else None
+
+
+class EachTold:
+    """Parts of a call of which each may be wrong alone: all are read, and then the row is given up where any was.
+
+    Each stands in a `with told.tried(alone):`, and behind them all is `told.done()`. What is not `alone`, as a setting
+    that is given by its place is not, ends the call at once where it is wrong, and so does a mistake that offers other
+    words for the call: the others may be wrong for no reason of their own.
+    """
+
+    __slots__ = ("collector", "failed")
+
+    def __init__(self, errors: Errors) -> None:
+        self.collector = errors.collector
+        self.failed: Failed | None = None
+
+    @contextmanager
+    def tried(self, alone: bool = True) -> Iterator[None]:
+        before = len(self.collector.found)
+        try:
+            yield
+        except Failed as failed:
+            if not alone or any("write " in (found.help or "") for found in self.collector.found[before:]):
+                raise
+            self.failed = failed
+
+    def done(self) -> None:
+        if self.failed is not None:
+            raise self.failed

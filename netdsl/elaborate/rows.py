@@ -168,6 +168,8 @@ def _output(site: Site, row: syntax.OutputRow) -> None:
 
 
 def _add_output(site: Site, name: syntax.Name, row: syntax.OutputRow) -> None:
+    if name.id in site.build.hidden:
+        site.errors.give_up()
     if not site.scope.find(name.id) and find_layer(site, name) is None:
         _refuse_nameless(site, name)
         unknown_name(site, name, arrows_only=True)

@@ -137,6 +137,8 @@ class Build:
     """Of a recurrent block, the type of something that every sample has its own of."""
     length: Extent | None = None
     """How many steps are said to be taken."""
+    hidden: dict[str, bool] = anew(factory=dict)
+    """Names of rows that failed and are called as a layer is, with whether it would be a layer that rows share."""
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     phase: bool | None = None

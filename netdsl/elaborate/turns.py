@@ -60,7 +60,7 @@ def resolve(
         site.error("file-too-long", message, section.parts[MOST].name.span, help="move more weights in each of them")
     if not section.parts:
         return
-    movable = movable_of(net, broken)
+    movable, before = movable_of(net, broken), site.errors.failures
     seen: dict[str, Span] = {}
     moved: dict[str, syntax.RecipePart] = {}
     for written in section.parts:
@@ -78,7 +78,8 @@ def resolve(
         own = part.metrics
         part.metrics = [*recipe.metrics, *own] if not number else own
     recipe.metrics = [m for part in recipe.parts for m in part.metrics] or recipe.metrics
-    if all(part.moves for part in recipe.parts) and not site.errors.collector.failed:
+    whole = site.errors.failures == before and not broken and not site.library.damaged_within(section.span)
+    if all(part.moves for part in recipe.parts) and whole:
         _warn_of_rest(site, section, movable, moved)
 
 

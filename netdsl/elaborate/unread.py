@@ -101,16 +101,18 @@ def _parts_of(item: object) -> Parts:
 
 def warn(site: Site, module: Module, net: Net) -> None:
     """Warn of the names in a net, in the author's blocks that it uses and at the top of its file."""
-    if site.errors.collector.failed:
+    if net.broken:
         return
     for definition in net.written.definitions.values():
         if not is_library(definition.span.source.name) and _first_look(site, definition.span):
             parts = PARTS_OF.get(definition, _parts_of)
             recipes = module.trains.get(definition.name.id, ())  # what reads a setting there is told otherwise
+            if any(site.library.damaged_within(train.span) for train in recipes):
+                continue
             read = parts.names.union(*(PARTS_OF.get(train, _parts_of).names for train in recipes))
             _warn_unread(site, _inside(definition, parts.nodes), read)
             compared.warn(site, definition, parts.nodes, module.let_names)
-    if _first_look(site, module.key):
+    if not site.library.damage and _first_look(site, module.key):
         names = (PARTS_OF.get(item, _parts_of).names for item in module.file.items)
         _warn_unread(site, _at_top(module), frozenset[str]().union(*names))
 

@@ -355,6 +355,8 @@ class Net(Graph):
     doc: str = ""
     settings: dict[str, Any] = anew(factory=dict)
     domain: Domain = anew(factory=Domain)
+    broken: bool = False
+    """Whether something is wrong with its text, so that rows may be missing; its `train` sections are not asked."""
     defaults: dict[str, int] = anew(factory=dict)
     """Sizes that the file gives its symbols (`H = 224`)."""
     budgets: list[Budget] = anew(factory=list)
