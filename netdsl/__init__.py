@@ -86,9 +86,16 @@ HOMES = {
 """Where each public name lives; it is imported when it is first used."""
 
 
+class UnknownName(AttributeError):
+    """A name that is not here. Imports ask for folders before these are there: only who reads this waits for it."""
+
+    def __str__(self) -> str:
+        return f"netdsl has no {self.name}{_meant(str(self.name))}"
+
+
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
-        raise AttributeError(f"netdsl has no {name}{_meant(name)}")
+        raise UnknownName(name=name)
     from importlib import import_module
 
     return getattr(import_module(HOMES[name]), name)

@@ -25,7 +25,8 @@ COMPILE = ("compile", TEXT, "--to", "pytorch")
 REPORTS: tuple[tuple[str, ...], ...] = (
     ("report", TEXT, "--format", "markdown", "--depth", "1"),
     ("report", TEXT, "--explain", "--width", "70"),
-    ("report", TEXT, "--format", "csv", "--expand"),
+    ("report", TEXT, "--format", "csv"),
+    ("report", TEXT, "--expand"),
 )
 
 MOST = 60

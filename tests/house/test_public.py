@@ -128,9 +128,11 @@ INNER = {
 
 
 def test_every_error_that_is_met_outside_is_public() -> None:
-    """A program that catches `NetError` and `RunError` catches all."""
+    """A program that catches `NetError` and `RunError` catches all but what Python says of an attribute."""
     for path in sorted(Path(netdsl.__file__).parent.rglob("*.py")):
-        for name in re.findall(r"^class (\w+)\(\w*(?:Error|Exception)\b.*\):", path.read_text(encoding="utf-8"), re.M):
+        for name in re.findall(
+            r"^class (\w+)\((?!Attribute)\w*(?:Error|Exception)\b.*\):", path.read_text(encoding="utf-8"), re.M
+        ):
             module = ".".join(path.relative_to(Path(netdsl.__file__).parents[1]).with_suffix("").parts)
             found = getattr(import_module(module), name)
             inner = any(each.__name__ in INNER for each in found.__mro__)

@@ -55,6 +55,12 @@ def test_a_report_imports_only_what_it_needs(tmp_path: Path) -> None:
     assert not [*own, *(m for m in modules if m.startswith("netdsl.ops.") and m.endswith("backward"))]
 
 
+def test_no_import_waits_for_a_wording() -> None:
+    """Imports ask packages for names that are not there yet: a hundred times for one report."""
+    asked = "import netdsl; netdsl._meant = None; import netdsl.elaborate.blocks, netdsl.cli.report"
+    subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True)
+
+
 def chain(layers: int) -> str:
     rows = "".join(f"  c{i}: conv(16, 3, pad=1) -> batchnorm -> relu\n" for i in range(layers // 3))
     return f"net Long {{\n  input image [16, 32, 32]\n{rows}  output result: conv(1, 1)\n}}\n"
