@@ -477,7 +477,8 @@ def test_settings_that_are_layers_are_shown_as_written() -> None:
 def test_what_a_report_calls_flops_is_what_budgets_and_json_call_so() -> None:
     """The number behind each name in the sentence is that of the name: in JSON, in CSV, and where a budget is held."""
     text = Path("specs/lenet.net").read_text("utf-8").partition("\n}\n")[0] + "\n"
-    said = next(line for line in netdsl.report(netdsl.load_text(text + "}")).splitlines() if line.startswith("FLOPs "))
+    wide = netdsl.report(netdsl.load_text(text + "}"), width=200)
+    said = next(line for line in wide.splitlines() if line.startswith("FLOPs "))
     told = {word: int(number.replace(",", "")) for number, word in re.findall(r"([\d,]+) [^(;]*\(`(\w+)`\)", said)}
     assert set(told) == {"flops_core", "flops"}
     totals = json.loads(netdsl.report(netdsl.load_text(text + "}"), format="json"))["totals"]
