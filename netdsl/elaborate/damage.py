@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from netdsl.base.record import record
 from netdsl.text import syntax
@@ -25,8 +26,7 @@ class UnreadRow:
 def unread_rows(body: syntax.Body, damage: list[Span]) -> Iterator[UnreadRow]:
     """The places of damage in a body that no row of it covers, in order."""
     for place in damage:
-        inside = place.source is body.span.source and body.span.start <= place.start <= body.span.end
-        if inside and not any(r.span.start <= place.start <= r.span.end for r in body.rows):
+        if inside(place, body.span) and not any(r.span.start <= place.start <= r.span.end for r in body.rows):
             yield UnreadRow(place, names(place))
 
 
@@ -50,3 +50,25 @@ def line_start(place: Span) -> int:
 def definitions(damage: list[Span]) -> set[str]:
     """Words of the heads that could not be read of nets, blocks and `use` rows: some of them are their names."""
     return {word for place in damage for word in re.findall(r"[A-Za-z_]\w*", line(place).partition("#")[0])}
+
+
+def inside(place: Span, outer: Span) -> bool:
+    """Whether something begins in a stretch of text."""
+    return place.source is outer.source and outer.start <= place.start <= outer.end
+
+
+def homes(file: syntax.File, places: Sequence[Span]) -> list[syntax.Item | None]:
+    """Of each place the item around it where nothing else can be made of that; None elsewhere.
+
+    Such items are `train` sections, and nets whose name no other item has.
+    """
+    if not places:
+        return []
+    made = [item for item in file.items if not isinstance(item, syntax.Train)]
+    words = Counter(word for item in made for word in set(re.findall(r"\w+", item.span.text)))
+    apart = [item for item in file.items if isinstance(item, syntax.Train) or _is_lonely(item, words)]
+    return [next((item for item in apart if inside(place, item.span)), None) for place in places]
+
+
+def _is_lonely(item: syntax.Item, words: Mapping[str, int]) -> bool:
+    return isinstance(item, syntax.Definition) and item.keyword == "net" and words[item.name.id] == 1

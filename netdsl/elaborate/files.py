@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -60,10 +59,6 @@ class Module:
         return [item.name.id for item in self.file.items if isinstance(item, syntax.LetRow)]
 
 
-def _inside(place: Span, outer: Span) -> bool:
-    return place.source is outer.source and outer.start <= place.start <= outer.end
-
-
 class Library:
     """All files of one program, each read once."""
 
@@ -90,6 +85,8 @@ class Library:
         """Definitions and files whose unread names have been told of."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
+        self.homes: list[syntax.Item | None] = []
+        """Of each such place the item of the program's file that it concerns alone (`damage.homes`)."""
         self.hiding: set[str] = set()
         """Names of operations that something of the author's is called by: which of the two is meant is not known."""
 
@@ -100,6 +97,7 @@ class Library:
         self.letters = len(file.source.text)
         module = self._load(str(path.resolve()) if path else file.source.name, file)
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
+        self.homes = damage.homes(file, self.damage)
         whole = [d for d in self.damage if not any(i.span.start <= d.start <= i.span.end for i in file.items)]
         module.broken |= damage.definitions([d for d in whole if d.source is file.source])
         for name in sorted(module.broken & {path.stem for path in STDLIB.glob("*.net")}):
@@ -126,26 +124,14 @@ class Library:
 
     def damaged_within(self, body: Span) -> bool:
         """True when rows of a stretch of text could not be read."""
-        return any(_inside(place, body) for place in self.damage)
+        return any(damage.inside(place, body) for place in self.damage)
 
     def misses(self, definition: syntax.Definition) -> bool:
         """True when a text that could not be read may belong to what this net is made of.
 
         Another net that nothing is made of may be as broken as it likes, and a `train` section too.
         """
-        apart = list(self._apart(definition)) if self.damage else []
-        return any(not any(_inside(place, span) for span in apart) for place in self.damage)
-
-    def _apart(self, definition: syntax.Definition) -> Iterator[Span]:
-        """The `train` sections of the program's file, and the nets that no other item names."""
-        items = next(iter(self.modules.values())).file.items
-        for item in items:
-            if isinstance(item, syntax.Train):
-                yield item.span
-            elif isinstance(item, syntax.Definition) and item.keyword == "net" and item is not definition:
-                others = (o.span.text for o in items if o is not item and not isinstance(o, syntax.Train))
-                if not any(re.search(rf"\b{item.name.id}\b", text) for text in others):
-                    yield item.span
+        return any(home is None or home is definition for home in self.homes)
 
     # ------------------------------------------------------------ looking up
 

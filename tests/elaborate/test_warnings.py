@@ -242,7 +242,7 @@ def reported(text: str) -> list[Diagnostic]:
     program = load_text(text)
     program.check()
     for net in program.built.values():
-        if net is not None and not program.collector.failed:
+        if net is not None and not net.broken:
             try:
                 check_budgets(net, analyze(net, collector=program.collector), program.collector)
             except NetError as error:
