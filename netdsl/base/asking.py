@@ -96,6 +96,11 @@ class PublicArgument(NamedTuple):
             message = f"`{self.name}` is a whole number of {self.least} or more, not {value}"
             raise ArgumentError(self.name, f"{message}: write {self.name}={self.least}, or leave it out")
 
+    @property
+    def example(self) -> str:
+        """How one is written."""
+        return EXAMPLES.get(self.name, self.kinds[0].example if self.kinds else "…")
+
     def _written(self, value: object) -> str:
         """How the argument is written: of what was given where that is plain."""
         first = self.kinds[0]
@@ -105,7 +110,7 @@ class PublicArgument(NamedTuple):
             pairs = [pair for pair in value if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)]
             if len(pairs) == len(value) and len(found := _braced(pairs)) <= LONGEST:
                 return found
-        return EXAMPLES.get(self.name, first.example)
+        return self.example
 
 
 def _braced(pairs: list[tuple[str, object]]) -> str:
@@ -128,12 +133,18 @@ class PublicCall:
         self.function, self.least, self.elsewhere = function, least, elsewhere
         self.known: dict[str, PublicArgument] = {}
         self.names: tuple[str, ...] = ()
+        self.needed: tuple[str, ...] = ()
+        self.placed = 0
+        """How many may be given without their names."""
         self.open = False
 
     def check(self, args: tuple[object, ...], given: Mapping[str, object]) -> None:
-        """Raise `ArgumentError` for the first argument that cannot be, and for one that the function has not."""
+        """Raise `ArgumentError` for the first argument that cannot be, is missing, or that the function has not."""
         if not self.names:
             self._read()
+        if len(args) > self.placed:
+            name = (*self.names[self.placed :], "")[0]
+            raise ArgumentError(name, f"`{self.function.__name__}` takes {self._by_name(len(args))}")
         for name, value in zip(self.names, args, strict=False):
             self.known[name].check(value)
         for name, value in given.items():
@@ -141,6 +152,16 @@ class PublicCall:
                 self.known[name].check(value)
             elif not self.open:
                 raise ArgumentError(name, f"`{self.function.__name__}` has no `{name}`: {self._instead(name)}")
+        for name in self.needed:
+            if name not in given and name not in self.names[: len(args)]:
+                written = f"write {name}={self.known[name].example}"
+                raise ArgumentError(name, f"`{self.function.__name__}` needs `{name}`: {written}")
+
+    def _by_name(self, many: int) -> str:
+        """What is wrong with so many arguments without names, and the way out."""
+        first, rest = self.names[: self.placed], self.names[self.placed :]
+        alone = f"{' and '.join(f'`{name}`' for name in first)} alone without a name, not {many} values"
+        return f"{alone}: write {rest[0]}={self.known[rest[0]].example}" if rest else alone
 
     def _read(self) -> None:
         plain = self.function
@@ -148,6 +169,10 @@ class PublicCall:
             plain = plain.__wrapped__
         code = plain.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.placed = len(names) if code.co_flags & 0x04 else code.co_argcount
+        plain_ones = names[: code.co_argcount - len(plain.__defaults__ or ())]
+        named_ones = (name for name in names[code.co_argcount :] if name not in (plain.__kwdefaults__ or {}))
+        self.needed = (*plain_ones, *named_ones)
         self.open = bool(code.co_flags & 0x08)
         for name in names:
             parts = str(plain.__annotations__.get(name, "")).split(" | ")

@@ -119,6 +119,20 @@ def test_an_argument_that_there_is_not_is_told_of_by_netdsl(name: str, tmp_path:
         getattr(netdsl, name)(**others(name, tmp_path), widht=3)
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_missing_arguments_and_too_many_are_told_of_by_netdsl(name: str, tmp_path: Path) -> None:
+    (tmp_path / "wide.net").write_text(TEXT)
+    function, needed = getattr(netdsl, name), others(name, tmp_path)
+    for missing in needed:
+        with pytest.raises(ArgumentError, match=f"`{name}` needs `{missing}`: write {missing}="):
+            function(**{other: value for other, value in needed.items() if other != missing})
+    kinds = [each.kind for each in inspect.signature(function).parameters.values()]
+    named = kinds.count(inspect.Parameter.KEYWORD_ONLY) or inspect.Parameter.VAR_KEYWORD in kinds
+    if inspect.Parameter.VAR_POSITIONAL not in kinds and named:
+        with pytest.raises(ArgumentError, match=f"`{name}` takes .* alone without a name, not 9 values"):
+            function(*[*needed.values(), *[3] * 9][:9])
+
+
 INNER = {
     "BrokenGraph", "BudgetError", "ChangeError", "Exhausted", "Failed", "FieldError", "FormError", "NoGradient", "NoNumber", "NoTotal",
     "NotComputed", "PatternError", "RuleError", "SizeTooComplex", "SweepPictureError", "TooDeep", "Unfitting",
