@@ -18,7 +18,7 @@ PRECISIONS = ("no", "fp16", "bf16")
 RATE = 0.1
 """A learning rate for optimizers that need one, which changes no memory."""
 SETTING = re.compile(r"\s*(\w+)\s*=\s*([\w.+-]+)\s*")
-ANY_MEMORY = "`--device 8GB`"
+ANY_MEMORY = "`8GB`"
 MEMORY_WORD = re.compile(r"\d+(\.\d+)?\s*[gm](i?b)?", re.IGNORECASE)
 LONGEST = 60
 """Letters of a word that a message shows."""
@@ -88,7 +88,8 @@ def _no_card(name: str) -> RunError:
         return RunError(f"{said}: a memory is told with its unit, `{short[:5]}GB`")
     if not near and MEMORY_WORD.fullmatch(short):
         return RunError(
-            f"`{short}` holds nothing: a memory is more than the 1 GiB kept for the CUDA context, and below 100,000 GiB"
+            f"`{short}` is the memory of no card: that is more than the 1 GiB kept for the CUDA context, and below "
+            "100,000 GiB"
         )
     if near:
         names = " or ".join(f"`{card.name}`" for card in near)

@@ -90,7 +90,7 @@ CARDS = (
     _card("Titan X", 12, 480, (11.0,), CardSource("NVIDIA TITAN X (Pascal) specifications", 2016), also="pascal"),
     _card("GTX 1080", 8, 320, (8.9,), CardSource("NVIDIA GeForce GTX 1080 white paper", 2016)),
     _card("GTX 1080 Ti", 11, 484, (11.3,), CardSource(TURING, 2018, "its table of earlier cards")),
-    _card("P100", 16, 732, (10.6, 21.2), CardSource(PASCAL, 2016, "NVLink"), also="sxm2"),
+    _card("P100 SXM2", 16, 732, (10.6, 21.2), CardSource(PASCAL, 2016, "NVLink")),
     _card("P100 PCIe", 16, 732, (9.3, 18.7), CardSource(PASCAL, 2016, "PCIe")),
     _card("V100 16GB", 16, 900, (15.7, 125), VOLTA, "tensor", "sxm2"),
     _card("V100 32GB", 32, 900, (15.7, 125), VOLTA, "tensor", "sxm2"),

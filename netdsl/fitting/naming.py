@@ -40,8 +40,8 @@ def _own(card: CardSheet) -> frozenset[str]:
 
 
 def _needed(card: CardSheet) -> frozenset[str]:
-    """Words without which it is another card, or none: its memory may be left out where it is the only one."""
-    words = frozenset(word for word in words_of(card.name) if not word.endswith("gb"))
+    """Words without which it is another card, or none: its memory and socket may be left out."""
+    words = frozenset(w for w in words_of(card.name) if not w.endswith("gb") and not w.startswith(("pcie", "sxm")))
     numbered = any(c.isdigit() for word in words for c in word)
     return words - SERIES if numbered else words
 

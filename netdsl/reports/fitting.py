@@ -9,7 +9,7 @@ from netdsl.analysis.nesting import copies
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled
 from netdsl.analysis.report import Report
 from netdsl.base.terminal import escaped, printable
-from netdsl.fitting.cards import GIB
+from netdsl.fitting.cards import CARDS, GIB, CardSheet
 from netdsl.fitting.fit import DeviceFit, FoundFit, MemoryFit, RowFit
 from netdsl.reports.data import as_json, laid_out, plain
 from netdsl.reports.folding import DrawnRow, lines
@@ -177,12 +177,22 @@ def _time(fit: MemoryFit, device: DeviceFit) -> str:
     bounds = f"{share} % of it in rows bound by compute, the others by memory"
     rate = f"{scaled(device.rate)}FLOP/s and {scaled(device.bandwidth)}B/s"
     each = f" for each of {fit.accumulate} batches" if fit.accumulate > 1 else ""
-    return f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
+    told = f"{_duration(device.seconds)} at least{each}, {bounds}: an estimate by the roofline at {rate}"
+    return told + _slower(fit, next((card for card in CARDS if card.name == device.name), None))
+
+
+def _slower(fit: MemoryFit, card: CardSheet | None) -> str:
+    """What is said where a card has no rate in the precision that was asked for."""
+    if card is None or fit.precision == "no" or fit.precision in card.rates:
+        return ""
+    half = f"; `--precision fp16` is at {scaled(card.rates['fp16'])}FLOP/s" if "fp16" in card.rates else ""
+    return f", that of float32, for it has none in {PRECISIONS[fit.precision].partition(' ')[0]}{half}"
 
 
 def _gib(number: int) -> str:
     """`24 GiB`: the memory of cards is told so."""
-    return f"{number / GIB:,.3g} GiB"
+    gibibytes = number / GIB
+    return f"{gibibytes:,.0f} GiB" if gibibytes >= 1000 else f"{gibibytes:.3g} GiB"
 
 
 def _says(fit: MemoryFit) -> str:

@@ -39,7 +39,7 @@ CHIPS = {
     "Titan X": Chip(28, 128, 1531, 384, 10),
     "GTX 1080": Chip(20, 128, 1733, 256, 10),
     "GTX 1080 Ti": Chip(28, 128, 1582, 352, 11),
-    "P100": Chip(56, 64, 1480, 4096, 1.43),
+    "P100 SXM2": Chip(56, 64, 1480, 4096, 1.43),
     "P100 PCIe": Chip(56, 64, 1303, 4096, 1.43),
     "V100 16GB": Chip(80, 64, 1530, 4096, 1.752, 512),
     "V100 32GB": Chip(80, 64, 1530, 4096, 1.752, 512),
@@ -125,7 +125,7 @@ DRIVERS = {
     "NVIDIA TITAN X (Pascal)": "Titan X",
     "GeForce GTX 1080": "GTX 1080",
     "NVIDIA GeForce GTX 1080 Ti": "GTX 1080 Ti",
-    "Tesla P100-SXM2-16GB": "P100",
+    "Tesla P100-SXM2-16GB": "P100 SXM2",
     "Tesla P100-PCIE-16GB": "P100 PCIe",
     "Tesla V100-SXM2-16GB": "V100 16GB",
     "Tesla V100-SXM2-32GB": "V100 32GB",
@@ -184,7 +184,8 @@ def test_no_card_stands_for_another() -> None:
 
 def test_a_name_of_several_cards_lists_them() -> None:
     for name, told in {
-        "A100": "A100 40GB or A100 80GB", "V100-PCIE": "V100 PCIe 16GB or V100 PCIe 32GB", "A100 PCIe": "A100 40GB or A100 PCIe 80GB",
+        "A100": "A100 40GB or A100 80GB or A100 PCIe 80GB", "H100": "H100 80GB or H100 PCIe", "P100": "P100 SXM2 or P100 PCIe",
+        "Tesla V100": "V100 16GB or V100 32GB or V100 PCIe 16GB or V100 PCIe 32GB", "V100-PCIE": "V100 PCIe 16GB or V100 PCIe 32GB", "A100 PCIe": "A100 40GB or A100 PCIe 80GB",
     }.items():  # fmt: skip
         with pytest.raises(RunError, match=f"more than one device: say {told}"):
             read_card(name)

@@ -204,7 +204,7 @@ def test_every_row_is_bound_by_what_takes_longer() -> None:
         ({"device": "H10 80GB"}, "no device is called `H10 80GB`: did you mean `H100 80GB`? there are K80"),
         ({"device": "RTX 3060 8GB"}, "did you mean `RTX 3060 12GB`? Of any other, say how much memory it has"),
         ({"device": "8"}, "no device is called `8`: a memory is told with its unit, `8GB`"),
-        ({"device": "A100"}, "`A100` is more than one device: say A100 40GB or A100 80GB"),
+        ({"device": "A100"}, "`A100` is more than one device: say A100 40GB or A100 80GB or A100 PCIe 80GB"),
         ({"optimizer": "adamm"}, "no optimizer is called `adamm`: did you mean `adam`"),
         ({"optimizer": "sgd(momentun=0.9)"}, "no setting of `sgd` is called `momentun`: did you mean `momentum`"),
         ({"optimizer": "sgd(momentum=a)"}, "`momentum` of `sgd(momentum=a)` takes a number"),
