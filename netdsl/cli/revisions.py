@@ -52,6 +52,7 @@ def program_at(name: str, settings: dict[str, str], options: dict[str, str]) -> 
     revision, _, file = name.partition(":")
     if revision.startswith("-"):
         raise RunError(f"`{revision}` is no revision: write `HEAD~1:{file}`")
+    _git("rev-parse", "--git-dir")  # which says that there is no repository, where there is none
     commit, paths = _commit(revision), _paths(file)
     path, data = next(((p, found) for p in paths if (found := _text(commit, p)) is not None), (paths[0], None))
     if data is None:

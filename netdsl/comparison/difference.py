@@ -67,6 +67,9 @@ class NetDifference:
     new: str
     equal: bool
     """Whether the graphs are equal, up to the names in them and to what is written as a block."""
+    batch: int = 1
+    at: dict[str, int] = anew(factory=dict)
+    """The numbers that stand for the symbols of either in every count."""
     totals: dict[str, tuple[Any, Any]] = anew(factory=dict)
     """Old and new number by the name of each total."""
     rows: tuple[RowDifference, ...] = ()
@@ -133,9 +136,10 @@ class Comparing:
         totals = {
             c.name: (getattr(self.before.totals, c.name), getattr(self.after.totals, c.name)) for c in in_totals()
         }
-        names = _titles(self.before, self.after)
+        names, at = _titles(self.before, self.after), {**self.before.at, **self.after.at}
+        counts: dict[str, Any] = {"totals": totals, "batch": self.after.batch, "at": at}
         if equal(self.old, self.new):
-            return NetDifference(old=names[0], new=names[1], equal=True, totals=totals)
+            return NetDifference(old=names[0], new=names[1], equal=True, **counts)
         interning = Interning()
         one, other = (
             items(net, {r.path: r for r in report.rows}, interning, common_symbols(net))
@@ -145,7 +149,7 @@ class Comparing:
         wiring = Wiring(self.old, self.new, pairs)
         rows = tuple(self.rows(pairs, wiring, 0))
         ports = tuple(self.ports(wiring))
-        return NetDifference(old=names[0], new=names[1], equal=False, totals=totals, rows=rows, ports=ports)
+        return NetDifference(old=names[0], new=names[1], equal=False, rows=rows, ports=ports, **counts)
 
     # ------------------------------------------------------------ rows
 

@@ -54,7 +54,7 @@ def _table(found: NetDifference, width: int, color: bool) -> Iterator[str]:
     totals = list(_totals(found))
     if totals:
         yield ""
-        yield from _columns([("", "old", "new", "difference"), *totals], width)
+        yield from _columns([(_at(found), "old", "new", "difference"), *totals], width)
 
 
 def _row_lines(row: RowDifference, width: int, color: bool) -> Iterator[str]:
@@ -85,6 +85,7 @@ def _columns(lines: list[tuple[str, ...]], width: int) -> Iterator[str]:
     """The totals under their heads, or, where that is too wide, a sentence for each."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     if sum(widths) + 2 * (len(widths) - 1) > width:
+        yield from _hung("", lines[0][0], width) if lines[0][0] else ()
         for name, old, new, change in lines[1:]:
             yield from _hung("", f"{name}: {old} → {new}, {change}", width)
         return
@@ -174,6 +175,12 @@ def _totals(found: NetDifference) -> Iterator[TotalLine]:
         yield TotalLine(total_name(column), before, after, change)
 
 
+def _at(found: NetDifference) -> str:
+    """What the totals are counted at, where that is not one sample of fixed sizes."""
+    batch = [f"batch {found.batch}"] if found.batch > 1 else []
+    return ", ".join([*batch, *(f"{symbol} = {size}" for symbol, size in found.at.items())])
+
+
 # ---------------------------------------------------------------- Markdown
 
 
@@ -193,6 +200,6 @@ def _markdown(found: NetDifference) -> Iterator[str]:
     totals = list(_totals(found))
     if totals:
         yield ""
-        yield "| | old | new | difference |"
+        yield f"| {escape(_at(found))} | old | new | difference |"
         yield "| --- | ---: | ---: | ---: |"
         yield from (f"| {' | '.join(map(escape, line))} |" for line in totals)
