@@ -33,7 +33,7 @@ def test_netdsl_comes_from_a_wheel_that_is_made_here() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the step is written for a shell")
 def test_the_step_for_pull_requests_shows_what_became_of_each_net(tmp_path: Path) -> None:
-    """Changed files stand in the summary, others do not: a new one has nothing to be compared with."""
+    """All nets of changed files stand in the summary, others do not: a new one has nothing to be compared with."""
     (tmp_path / "netdsl").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m netdsl "$@"\n', encoding="utf-8")
     (tmp_path / "netdsl").chmod(0o755)
     summary, origin = tmp_path / "summary.md", tmp_path / "origin"
@@ -53,11 +53,13 @@ def test_the_step_for_pull_requests_shows_what_became_of_each_net(tmp_path: Path
     run(origin, "git", "init", "-q", "-b", "main")
     for name in ("same", "changed"):
         (origin / f"{name}.net").write_text(NET.format(8), encoding="utf-8")
+    (origin / "blocks.net").write_text("block b() { conv(4, 3) }\n", encoding="utf-8")
     run(origin, "git", "add", ".")
     run(origin, "git", "commit", "-qm", "Two nets")
     run(tmp_path, "git", "clone", "-q", str(origin), "asked")
     asked = tmp_path / "asked"
-    (asked / "changed.net").write_text(NET.format(16), encoding="utf-8")
+    (asked / "changed.net").write_text(NET.format(16) + NET.format(2).replace("net N", "net Added"), encoding="utf-8")
+    (asked / "blocks.net").write_text("block b() { conv(5, 3) }\n", encoding="utf-8")
     (asked / "added.net").write_text(NET.format(4), encoding="utf-8")
     run(asked, "git", "checkout", "-qb", "asked")
     run(asked, "git", "add", ".")
