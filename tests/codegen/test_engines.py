@@ -392,9 +392,11 @@ HEAVY = {
     "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit", "SwinDigits", "T5Small", "T5Chars", "NeuroIoU", "NeuroIoUMask",
     "Mixtral", "MixtralChars", "OSVOS", "FCN8s", "SENetDigits", "UNetBilinear", "Whisper", "Mamba130M", "DCGAN", "VGGDigits",
     "Sutskever", "Seq2Seq", "Llama2", "Llama32", "VQVAE", "WhisperChars", "Attention", "ShowAttendTellShapes", "BERT", "GPT2",
+    "MambaChars", "LlamaChars", "NeuralTalk2Shapes", "AttentionSpeak", "BERTClassifier", "BERTChars", "VQVAEDigits",
+    "CaptionDigitsSpeak", "Context", "ZFNetDigits", "AlexNetDigits", "Seq2SeqSpeak",
 }  # fmt: skip
 """What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, LeNet5 and SegNetBasic."""
-QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]
+QUICK = [*(c for c in specs() if c.title not in HEAVY), *list(pages())[::3], *(drawn(seed) for seed in range(5))]
 WIDE = [*specs(), *library(), *pages()]
 
 
