@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from netdsl.base.errors import ArgumentError
-from netdsl.base.slips import nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,6 +122,8 @@ def named(value: object) -> str:
         shown = repr(value) if not isinstance(value, int) or abs(value) < 10**LONGEST else "1" + "0" * LONGEST
         return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     kind = type(value).__name__
+    if isinstance(value, list | tuple) and value and not isinstance(value[0], list | tuple):
+        return f"a {kind} with {named(value[0])}"
     return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
 
 
@@ -185,6 +186,8 @@ class PublicCall:
         """The way out for an argument that there is not."""
         if name in self.elsewhere:
             return self.elsewhere[name]
+        from netdsl.base.slips import nearest  # late: only mistakes need it
+
         near, names = nearest(name, self.names), ", ".join(self.names)
         return f"did you mean `{near}`?" if near else f"it has {names}"
 

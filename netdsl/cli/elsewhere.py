@@ -228,6 +228,8 @@ PRECISION = (
 COMMANDS: dict[str, str] = {
     "report": "summary summarize summarise show print info describe inspect view stats flops params "
     "torchinfo torch-info torchsummary torch-summary thop ptflops fvcore",
+    "report FILE --sweep": "sweep",
+    "report FILE --training": "memory vram",
     "draw": "visualize visualise visualization plot picture diagram graph plot_model dot svg netron viz torchviz",
     "check": "lint validate verify",
     "fmt": "format reformat beautify",
