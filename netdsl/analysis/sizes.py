@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from operator import and_
+from operator import and_, index
 from typing import Any
 
 from netdsl import dims
@@ -29,6 +29,7 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
     for name in given:
         if name not in symbols:
             raise no_symbol([net], name, symbols)
+    given = {name: _whole(size) for name, size in given.items()}
     for name, size in given.items():
         if not is_int(size) or not 1 <= size <= MOST:
             raise refused(net, f"the size `{name}` is a whole number from 1 to {MOST:,}, not {named(size)}", None)
@@ -43,6 +44,14 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
             raise _impossible(net, given)
     chosen = domain.choose()
     return {symbol: chosen[symbol] for symbol in symbols}
+
+
+def _whole(size: Any) -> Any:
+    """A whole number of numpy's as one of Python's, which does not overflow; anything else as it is."""
+    try:
+        return size if isinstance(size, int) else index(size)
+    except TypeError:
+        return size
 
 
 def no_symbol(nets: Sequence[Net], name: str, symbols: Sequence[str]) -> NetError:

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import netdsl
@@ -156,6 +157,15 @@ def test_sizes_and_batches_from_python(value: Any) -> None:
                 ask(net, **given)
             if isinstance(error.value, NetError):
                 assert error.value.diagnostics[0].span.source.text
+
+
+def test_sizes_of_numpy_are_numbers() -> None:
+    net = netdsl.load_text("net N {\n  input x [3, H]\n  relu\n}\n")
+    for kind in (np.int8, np.uint8, np.int64):
+        found = netdsl.analyze(net, sizes={"H": kind(100)})  # type: ignore[dict-item]
+        assert (found.at, type(found.at["H"]), found.totals.flops) == ({"H": 100}, int, 300)
+    with pytest.raises(NetError, match="whole number"):
+        netdsl.analyze(net, sizes={"H": np.float32(100)})  # type: ignore[dict-item]
 
 
 GIVEN = (
