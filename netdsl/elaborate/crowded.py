@@ -37,6 +37,7 @@ from netdsl.text.foreign.conversions import NO_USUAL, ROWS, meant
 from netdsl.text.foreign.pieces import given
 from netdsl.text.foreign.special import GivenArgument, broken, shifted
 from netdsl.text.foreign.values import key, named_here, value_here
+from netdsl.text.limits import FOREIGN
 
 
 @record
@@ -95,6 +96,8 @@ def too_many(
     arguments: Sequence[syntax.Argument], most: int,
 ) -> str:  # fmt: skip
     """Help for more settings by place than a layer takes so."""
+    if sum(len(a.span.text) for a in arguments) > FOREIGN:
+        return takes(title, names)
     texts = [given(a.span.text) for a in arguments]
     own = {"noise": made.crowded, "slice": cuts.crowded}.get(title)
     flowing = (own(site, arguments) if own is not None else None) or places.given(site, arguments[0])

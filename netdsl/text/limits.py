@@ -30,6 +30,8 @@ WARNINGS: Final = 100
 """So many warnings are."""
 MESSAGE: Final = 1_000
 """Letters of a message, or of one of its notes."""
+FOREIGN: Final = 10 * MESSAGE
+"""Letters of a call that is read as one of another framework: what a longer one means would fill no message."""
 LABELS: Final = 20
 """Places, and notes, of one message."""
 QUOTED: Final = 100

@@ -43,6 +43,7 @@ from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import elsewhere, freezes, left_out, named_here, value_here
 from netdsl.text.foreign.weighed import is_weighed, is_weight, piped
+from netdsl.text.limits import FOREIGN
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
@@ -100,6 +101,8 @@ class CallReader:
 
     def rewrite(self, text: str) -> str | None:
         """The pipeline that a call means; None where that is not certain."""
+        if len(text) > FOREIGN:
+            return None
         found = CALL.fullmatch(text.strip())
         if found is None:
             return self.called_on(text.strip()) if chain(text.strip())[1] else None
@@ -165,6 +168,8 @@ class CallReader:
 
     def flow(self, text: str, numbers: bool = False) -> Inflow | None:
         """What a call is given, that of a layer called on arrows too; arithmetic may be given `numbers` alone."""
+        if len(text) > FOREIGN:
+            return None
         call = CALL.fullmatch(text)
         head, on = (text, "") if call is None or balanced(call[2]) else applied(text)
         found = CALL.fullmatch(head)
