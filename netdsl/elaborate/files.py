@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import netdsl.elaborate.damage as damage
@@ -144,7 +145,7 @@ class Library:
             return module.own[name], module.scope
         if name in module.used:
             return module.used[name]
-        if name in REGISTRY or module.key == PRELUDE:
+        if name in REGISTRY or module.key == PRELUDE or name not in prelude_names():
             return None
         prelude = self.standard(PRELUDE)
         found = prelude.own.get(name) if prelude else None
@@ -337,6 +338,13 @@ def shipped(parse: Parse, dotted: str) -> syntax.File | None:
     file = parse(Source(dotted, path.read_text(encoding="utf-8")), collector)
     collector.check()
     return file
+
+
+@cache
+def prelude_names() -> frozenset[str]:
+    """What the prelude defines: it is read whole only where a text uses some of it."""
+    text = STDLIB.joinpath("prelude.net").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^(?:block|net|recurrent) (\w+)", text, re.MULTILINE))
 
 
 def _cut(path: str) -> str:

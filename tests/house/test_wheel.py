@@ -89,7 +89,7 @@ def test_data_ships(site: Path, tmp_path: Path) -> None:
 
 def test_the_command_is_installed(site: Path) -> None:
     (entries,) = site.glob("netdsl-*.dist-info/entry_points.txt")
-    assert "netdsl = netdsl.cli:main" in entries.read_text(encoding="utf-8")
+    assert "netdsl = netdsl.__main__:main" in entries.read_text(encoding="utf-8")
 
 
 TYPED = """
