@@ -9,7 +9,6 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import Init
 from netdsl.graph import Block, Node
 from netdsl.ops.base import Op
-from netdsl.ops.const import Const, ConstStart
 from netdsl.ops.fields import TextKind
 from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
@@ -28,8 +27,8 @@ def layer_text(node: Node, written: Written) -> str:
     A number that its author wrote is there in any case: `lrn(5)`, though 5 is what it is without.
     """
     given = written.given(node.written)
-    if isinstance(node.op, Const):
-        return f"const({_start_text(node.op.start)})"
+    if isinstance(node.op, Op) and node.op.name == "const":
+        return f"const({_start_text(node.op.start)})"  # type: ignore[attr-defined]
     if isinstance(node.op, WeightOf):
         return f"{node.keyed or node.owner.name}.{node.op.key}"
     if isinstance(node.op, Block):
@@ -41,7 +40,7 @@ def layer_text(node: Node, written: Written) -> str:
     return f"{word}({', '.join(parts)})" if parts else word
 
 
-def _start_text(start: ConstStart) -> str:
+def _start_text(start: object) -> str:
     """What a constant is; of a list no more than a row has room for."""
     if not isinstance(start, tuple):
         return value_text(start)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from netdsl.elaborate.context import Site
 from netdsl.graph import Block, Graph, Net
-from netdsl.ops.attention import MultiheadAttention
-from netdsl.ops.normalize import Batchnorm
+from netdsl.ops.base import Op
 from netdsl.text.diagnostics import Severity
 from netdsl.text.source import Span, is_library
 
@@ -47,13 +46,30 @@ def _doubts(graph: Graph, outer: Span | None, sound: set[int]) -> Iterator[tuple
                 sound.add(id(node.op.body))
 
 
-def _doubt(op: object) -> tuple[str, str]:
-    if isinstance(op, Batchnorm) and float(op.momentum) >= MOSTLY_NEW:
-        share = f"{float(op.momentum):g}"
-        message = f"with `momentum={share}` the running averages are nearly those of the last batch"
-        rest = f"{1 - float(op.momentum):.6g}"
-        return message, f"Keras counts the share of the old there: write `momentum={rest}` where {share} is that"
-    if isinstance(op, MultiheadAttention) and op.heads == op.width and op.heads >= MANY:
-        message = f"{op.heads} heads share a width of {op.width}, so that each is one number wide"
-        return message, f"the width is inferred, and no setting: where {op.heads} is the width, leave it out"
-    return "", ""
+def _doubt(op: Op) -> tuple[str, str]:
+    told = OF.get(op.name)
+    return told(op) if told is not None else ("", "")
+
+
+def _momentum(op: Op) -> tuple[str, str]:
+    from netdsl.ops.normalize import Batchnorm  # late: read where there is one
+
+    if not isinstance(op, Batchnorm) or float(op.momentum) < MOSTLY_NEW:
+        return "", ""
+    share = f"{float(op.momentum):g}"
+    message = f"with `momentum={share}` the running averages are nearly those of the last batch"
+    rest = f"{1 - float(op.momentum):.6g}"
+    return message, f"Keras counts the share of the old there: write `momentum={rest}` where {share} is that"
+
+
+def _heads(op: Op) -> tuple[str, str]:
+    from netdsl.ops.attention import MultiheadAttention
+
+    if not isinstance(op, MultiheadAttention) or op.heads != op.width or op.heads < MANY:
+        return "", ""
+    message = f"{op.heads} heads share a width of {op.width}, so that each is one number wide"
+    return message, f"the width is inferred, and no setting: where {op.heads} is the width, leave it out"
+
+
+OF = {"batchnorm": _momentum, "multihead_attention": _heads}
+"""What is doubtful of an operation, by its name."""

@@ -13,7 +13,6 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.values import Failed, OpLayer
 from netdsl.graph import TERMS, Net, Output, Recipe
-from netdsl.ops.deviation import NumberMetric
 from netdsl.ops.loss import ClassLoss, PairLoss
 from netdsl.text import syntax
 from netdsl.text.source import Span
@@ -117,6 +116,8 @@ def _labels(
     site: Site, net: Net, fields: Types, row: syntax.RecipeRow, output: Output, whole: bool
 ) -> list[str]:  # fmt: skip
     """What the layer of a row may hold an output against: fields beside the inputs, else inputs of the same shape."""
+    from netdsl.ops.deviation import NumberMetric  # late: most metrics are of classes
+
     name, fed = _function(row), {v.name for v in net.fed}
     layer = find_layer(site, name) if name is not None else None
     op = layer.op if isinstance(layer, OpLayer) else None

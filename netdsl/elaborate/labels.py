@@ -22,7 +22,6 @@ from netdsl.graph import Graph
 from netdsl.ops import REGISTRY
 from netdsl.ops.axes import find_axis, without
 from netdsl.ops.base import Op
-from netdsl.ops.deviation import NumberMetric
 from netdsl.ops.loss import ClassLoss, Loss, MultiMargin, PairLoss
 from netdsl.ops.metric import ClassMetric, Metric
 from netdsl.text import syntax
@@ -97,6 +96,8 @@ def _axis(site: Site, stage: syntax.Expr) -> int | None:
 
 def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed:
     """The label that a loss or metric wants for scores of that type, where these alone decide it."""
+    from netdsl.ops.deviation import NumberMetric  # late: most metrics are of classes
+
     if issubclass(op, PairLoss | NumberMetric):
         return scores
     if not issubclass(op, ClassLoss | MultiMargin | ClassMetric) or not scores.shape:

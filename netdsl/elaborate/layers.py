@@ -10,7 +10,6 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.nodes as nodes
-import netdsl.elaborate.weighing as weighing
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -23,7 +22,6 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import Loss
-from netdsl.ops.weighed import WEIGHED
 from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- applying
@@ -56,7 +54,10 @@ def _apply_chain(site: Site, layer: Chain, value: Arrows, span: Span) -> Arrows:
 
 def _operation(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
     settings = {**defaults.read(site, layer.op), **layer.settings}
-    if len(arrows(value)) > 1 and layer.op in WEIGHED:
+    declared = layer.op.inputs()
+    if len(arrows(value)) > len(declared) and not any(f.many for f in declared):
+        import netdsl.elaborate.weighing as weighing  # late: weights are arrows in few nets
+
         layer, settings = weighing.weighed(site, layer, value, settings, span)
     if issubclass(layer.op, Loss):
         value = batches.each(site, value, span)

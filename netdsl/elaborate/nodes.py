@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-import netdsl.elaborate.ranges as ranges
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.bounds import LAYER
@@ -108,7 +107,10 @@ def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operato
     """Check an operation's requirements and append its node."""
     check_requirements(site, op, span, settings, operator)
     check_places(site, op, span)
-    ranges.warn(site, op, span)
+    if any(v.type.dtype is DType.INT for v in op.operands()):
+        import netdsl.elaborate.nameless as nameless  # late: most nets have no whole numbers
+
+        nameless.warn(site, op, span)
     types = [simplified(site, t) for t in result_types(op)]
     check_amounts(site, types, span)
     rank = max((t.rank for t in types), default=0)
@@ -120,7 +122,10 @@ def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operato
         import netdsl.elaborate.layouts as layouts  # late: few inputs are suspect
 
         layouts.follow(site, op, arrows(made))
-    ranges.follow(site, op, arrows(made))
+    if types[-1].dtype is DType.INT:
+        import netdsl.elaborate.ranges as ranges  # late: as above
+
+        ranges.follow(site, op, arrows(made))
     return made
 
 

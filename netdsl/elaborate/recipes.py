@@ -73,8 +73,7 @@ def _section(
 def _resolve(
     site: Site, section: syntax.Train, net: Net, outside: BesideText, made: bool
 ) -> Recipe:  # fmt: skip
-    import netdsl.elaborate.aims as aims  # late: nets without a recipe need none
-    import netdsl.elaborate.checkpointing as checkpointing
+    from netdsl.recipe import AIMS  # late: nets without a recipe need none
 
     recipe = Recipe(section.span, section.name.id if section.name else "", made=made)
     turns.check_repeats(site, section.rows, TERMS)
@@ -84,9 +83,13 @@ def _resolve(
     declared = [r for r in rows if r.keyword.id not in TERMS]
     for row in declared:
         with suppress(Failed):  # one bad row does not silence the others
-            if row.keyword.id in aims.EXAMPLES:
+            if row.keyword.id in AIMS:
+                import netdsl.elaborate.aims as aims  # late: few recipes steer single rows
+
                 aims.aims_row(site, recipe, row, turns.movable_of(net, net.broken))
-            elif row.keyword.id == checkpointing.WORD:
+            elif row.keyword.id == "checkpoint":
+                import netdsl.elaborate.checkpointing as checkpointing
+
                 checkpointing.checkpoint_row(site, recipe, row, net, net.broken)
             elif row.keyword.id == "augment":
                 recipe.augment = varying.stages(site, row)
@@ -116,7 +119,9 @@ def _resolve(
         turns.require_loss(site, rows, f"recipe{f' `{recipe.name}`' * bool(recipe.name)}", net, section.net.span)
     fill_defaults(recipe)
     _require_measure(site, section, net, recipe, rows)
-    if not net.broken:
+    if not net.broken and any(r.keyword.id == "freeze" for r in rows):
+        import netdsl.elaborate.aims as aims
+
         aims.require_trained(site, recipe, net, rows)
     return recipe
 

@@ -323,7 +323,7 @@ def check_repeats(site: Site, rows: Sequence[syntax.RecipeRow], several: Collect
 
 def require_loss(site: Site, rows: Sequence[syntax.RecipeRow], what: str, net: Net, place: Span) -> None:
     """Say that a recipe, or a part of one, has no loss among its rows."""
-    if any(r.keyword.id == "loss" or _means_loss(r) for r in rows):
+    if any(r.keyword.id == "loss" for r in rows) or any(map(_means_loss, rows)):
         return
     help = "add a row such as `loss (logits, label) -> cross_entropy`"
     site.errors.report("missing-loss", f"the {what} of `{net.name}` has no `loss`", place, help=help)

@@ -10,7 +10,6 @@ from netdsl.dims.tensors import TensorType
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.declarations import declaration
 from netdsl.graph import Net, Recipe
-from netdsl.graph.classes import mask_readers
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
@@ -144,6 +143,8 @@ def _check_holes(site: Site, recipe: Recipe, mask: str, spans: Sequence[Span]) -
     if place is None or recipe.data is None or recipe.data.ignored() is not None:  # which all are told to ignore
         return
     stage = recipe.augment[place].name
+    from netdsl.graph.classes import mask_readers  # late: most recipes have no masks
+
     terms = [*recipe.losses, *recipe.metrics]
     readers = list(mask_readers((t.graph for t in terms), mask))
     numbers = {number for _, number in readers}

@@ -17,6 +17,8 @@ def weighed(
     site: Site, layer: OpLayer, value: Arrows, settings: Settings, span: Span
 ) -> tuple[OpLayer, dict[str, Setting]]:
     """The layer that takes its weights, and its settings; the layer itself where what comes in can be no weights."""
+    if layer.op not in WEIGHED:
+        return layer, dict(settings)
     op, (_, *given) = WEIGHED[layer.op], arrows(value)
     taken = [f.name for f in op.settings()]
     following = [name for name in layer.settings if name not in taken]

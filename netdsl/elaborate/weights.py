@@ -15,7 +15,6 @@ from netdsl.elaborate.scope import Build, RowValue, Setting
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
-from netdsl.ops.const import STARTS, Const, StartKind, measured
 from netdsl.ops.fields import INITIALISERS, FieldError, Word, beyond
 from netdsl.text import syntax
 
@@ -23,6 +22,8 @@ from netdsl.text import syntax
 @core.runs(syntax.ParamRow)
 def param_row(site: Site, row: syntax.ParamRow) -> None:
     """A free parameter: an arrow that is a weight."""
+    from netdsl.ops.const import STARTS  # late: few texts hold tensors
+
     check_label(site, row.name)
     shape = tuple(core.number(site, d, "a size of a param") for d in row.dims)
     op_type = REGISTRY["free_param"]
@@ -64,6 +65,8 @@ def _node_name(build: Build, name: str) -> str:
 @core.runs(syntax.ConstRow)
 def const_row(site: Site, row: syntax.ConstRow) -> None:
     """A constant: an arrow that the text says."""
+    from netdsl.ops.const import STARTS, Const, measured  # late: few texts hold tensors
+
     check_label(site, row.name)
     shape = tuple(core.extent(site, d) for d in row.dims)
     given = Setting(_start(site, row.start, STARTS), row.start.span, row.start)
@@ -89,6 +92,8 @@ def _start(site: Site, expr: syntax.Expr, words: Container[str]) -> Any:
 
 def _read(site: Site, row: syntax.ConstRow, value: object) -> Any:
     """What a constant is said to be, in normal form."""
+    from netdsl.ops.const import StartKind  # late: few texts hold tensors
+
     try:
         found = StartKind().read(value)
     except FieldError as error:

@@ -6,7 +6,6 @@ from typing import Any
 from netdsl.base.record import record
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Graph, Node
-from netdsl.ops.compare import Truth
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import ClassMetric
 from netdsl.ops.reduce import OneHot
@@ -65,6 +64,8 @@ def counted(graph: Graph, ignored: int) -> Iterator[tuple[Node, int | None]]:
 
 def unheeded(graph: Graph) -> Iterator[Node]:
     """Where a block makes ones and zeros of the data's `label`, and compares it with nothing."""
+    from netdsl.ops.compare import Truth  # late: hardly a loss compares
+
     found = [(node, label) for node, label, _ in _heeding(graph, "label")]
     compared = {label for node, label in found if isinstance(node.op, Truth)}
     return (node for node, label in found if isinstance(node.op, OneHot) and label not in compared)

@@ -11,6 +11,7 @@ from operator import add, mul
 from typing import Any, ClassVar, Protocol, Self
 
 from netdsl.base.record import record
+from netdsl.base.registry import Registry
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, TensorType, Value, Weight
 from netdsl.ops.declared import Declared, Field
@@ -170,8 +171,8 @@ class NoGradient(Exception):
     """An operation that nothing can be learned through: argmax, one_hot, a metric."""
 
 
-REGISTRY: dict[str, type["Op"]] = {}
-INTERNAL: dict[str, type["Op"]] = {}
+REGISTRY: Registry[type["Op"]] = Registry("netdsl.ops")
+INTERNAL: Registry[type["Op"]] = Registry("netdsl.ops")
 """Operations that only passes make: backward forms, random numbers. A text cannot name them."""
 
 
@@ -215,8 +216,7 @@ class Op(Declared, abstract=True):
         if not abstract:
             table = INTERNAL if cls.internal else REGISTRY
             for word in (cls.name, *cls.__dict__.get("aliases", ())):
-                assert word not in table, f"two operations are called {word}"
-                table[word] = cls
+                table.add(word, cls)
 
     def normal(self) -> Iterator[tuple[str, Any]]:
         """The settings as `prepare()` writes them out: those of equal operations are equal, however they are given."""

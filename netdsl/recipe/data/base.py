@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from netdsl.base.record import record
+from netdsl.base.registry import Registry
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import derived
 
-DATA: dict[str, type["Data"]] = {}
+DATA: Registry[type["Data"]] = Registry("netdsl.recipe.data")
 
 Inputs = Mapping[str, TensorType]
 LABEL = TensorType((), DType.INT)
@@ -53,7 +54,7 @@ class Data(Declared, abstract=True):
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
         if not abstract:
-            DATA[cls.name] = cls
+            DATA.add(cls.name, cls)
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self.said = frozenset(named) | {f.name for f, _ in zip(self.fields, given, strict=False)}

@@ -93,12 +93,12 @@ class Inflow:
 
 def inputs(layer: str | None) -> list[str]:
     """The names of a layer's inputs, none for one that is not built in."""
-    return [f.name for f in REGISTRY[layer].inputs()] if layer in REGISTRY else []
+    return [f.name for f in REGISTRY[layer].inputs()] if layer is not None and layer in REGISTRY else []
 
 
 def least(layer: str | None) -> int:
     """How many arrows a layer must be given."""
-    if layer not in REGISTRY:
+    if layer is None or layer not in REGISTRY:
         return 1
     fields = REGISTRY[layer].inputs()
     return 2 if any(f.many for f in fields) else sum(f.required for f in fields)
@@ -106,7 +106,7 @@ def least(layer: str | None) -> int:
 
 def most(layer: str | None) -> int:
     """How many arrows a layer may be given."""
-    if layer not in REGISTRY:
+    if layer is None or layer not in REGISTRY:
         return 1
     fields = REGISTRY[layer].inputs()
     return ANY if any(f.many for f in fields) else len(fields)
