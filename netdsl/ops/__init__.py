@@ -41,6 +41,7 @@ INTERNAL.found_in(
     {
         "const": "const",
         "loss": "cross_entropy_gradient nll_gradient counted",
+        "step": "squared_norm correction select finite both rescale batch_mean",
         "value": "weight_of batch_of_one only_one into_batch out_of_batch all_samples each_sample by_phase",
         "weighed": "linear_with conv_with",
     }

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from netdsl.text.foreign import arithmetic, kind
-from netdsl.text.foreign.calls import CALL
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import called, given, parts
 
 ATTRIBUTES: Mapping[str, str] = {
     "shape": "size dims sizes get_shape int_shape",
@@ -106,7 +105,7 @@ def number(text: str, known: Callable[[str], bool]) -> str | None:
 
     `known` says of a name whether it stands for a number.
     """
-    found = CALL.fullmatch(text.strip())
+    found = called(text.strip())
     if found is None or any(given(part).name for part in parts(found[2])) or not all(map(known, names_in(found[2]))):
         return None
     word, items = found[1].rpartition(".")[2].lower(), parts(found[2])

@@ -37,15 +37,13 @@ from netdsl.text.foreign.inflow import (
     least,
     most,
 )
-from netdsl.text.foreign.pieces import applied, balanced, chain, given, parts
+from netdsl.text.foreign.pieces import applied, balanced, called, chain, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, layer_of
 from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import elsewhere, freezes, left_out, named_here, value_here
 from netdsl.text.foreign.weighed import is_weighed, is_weight, piped
-from netdsl.text.limits import FOREIGN
 
-CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
 WRAPPERS = frozenset(("jit", "checkpoint", "dataparallel"))
 """Words around a layer that say nothing here."""
@@ -101,9 +99,7 @@ class CallReader:
 
     def rewrite(self, text: str) -> str | None:
         """The pipeline that a call means; None where that is not certain."""
-        if len(text) > FOREIGN:
-            return None
-        found = CALL.fullmatch(text.strip())
+        found = called(text.strip())
         if found is None:
             return self.called_on(text.strip()) if chain(text.strip())[1] else None
         if not balanced(found[2]):
@@ -168,11 +164,9 @@ class CallReader:
 
     def flow(self, text: str, numbers: bool = False) -> Inflow | None:
         """What a call is given, that of a layer called on arrows too; arithmetic may be given `numbers` alone."""
-        if len(text) > FOREIGN:
-            return None
-        call = CALL.fullmatch(text)
+        call = called(text)
         head, on = (text, "") if call is None or balanced(call[2]) else applied(text)
-        found = CALL.fullmatch(head)
+        found = called(head)
         if found is None:
             return None
         given_here = [given(part) for part in (*parts(found[2]), *parts(on))]
@@ -261,7 +255,7 @@ class CallReader:
         if inside is not None:
             within = self.operand(inside) if len(parts(inside)) == 1 else None
             return f"({within})" if within else None
-        call = CALL.fullmatch(text)
+        call = called(text)
         if call is not None and not balanced(call[2]):
             return self.called_on(text)
         flow = self.flow(text)

@@ -6,6 +6,14 @@ import re
 
 from netdsl.text.foreign.arithmetic import bracketed
 from netdsl.text.foreign.special import GivenArgument
+from netdsl.text.limits import FOREIGN
+
+CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
+
+
+def called(text: str) -> re.Match[str] | None:
+    """A call in its name and what its brackets hold; None for any other text, and for one too long to be read."""
+    return CALL.fullmatch(text) if len(text) <= FOREIGN else None
 
 
 def given(text: str) -> GivenArgument:
