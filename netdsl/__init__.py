@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.sizing.formulas import formulas
-    from netdsl.sizing.sweep import sweep
+    from netdsl.sizing.sweep import SizeRange, sweep
     from netdsl.surface import check, counted, draw, fit, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
 
@@ -56,6 +56,7 @@ HOMES = {
     "Report": "netdsl.analyzer",
     "RunError": "netdsl.base.errors",
     "Saying": "netdsl.runtime.predicting.saying",
+    "SizeRange": "netdsl.sizing.sweep",
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
@@ -125,6 +126,7 @@ __all__ = [
     "Report",
     "RunError",
     "Saying",
+    "SizeRange",
     "Weights",
     "analyze",
     "check",

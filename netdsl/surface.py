@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netdsl.base.asking import named, public
+from netdsl.base.asking import named, public, unknown_word
 from netdsl.base.errors import ArgumentError
 from netdsl.dims.tensors import LARGEST
 from netdsl.graph import Net
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.drawing import Diagram
     from netdsl.fitting.fit import MemoryFit
-
-LONGEST = 40
-"""Letters of a word that a message shows."""
 
 
 @public()
@@ -148,7 +145,7 @@ def _refuse_strays(format: str, asked: Mapping[str, Any]) -> None:
     """Raise `ArgumentError` where something would be left out in silence."""
     formats = (*REPORTS, "html")
     if format not in formats:
-        raise ArgumentError("format", f"no format is called {format[:LONGEST]}: {', '.join(formats)}")
+        raise unknown_word("format", format, formats)
     said = [name for name, value in asked.items() if value is not None and value is not False and value != ()]
     unseen = next((name for name in said if format not in SHOWN[name]), None)
     if unseen is not None:

@@ -7,7 +7,7 @@ name no kind here (protocols, aliases of other rooms) are left to the function.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -125,6 +125,17 @@ def named(value: object) -> str:
     if isinstance(value, list | tuple) and value and not isinstance(value[0], list | tuple):
         return f"a {kind} with {named(value[0])}"
     return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def unknown_word(what: str, word: str, known: Iterable[str], meant: str | None = None) -> ArgumentError:
+    """The error of a word that names none of what is known; `meant` is the one that it is called by elsewhere."""
+    from netdsl.base.slips import nearest  # late: only mistakes need it
+
+    there = f"there are {', '.join(known)}"
+    if not word.strip():
+        return ArgumentError(what, f"the {what} has no name: {there}")
+    near, shown = meant or nearest(word, known), word if len(word) <= LONGEST else f"{word[:LONGEST]}…"
+    return ArgumentError(what, f"no {what} is called `{shown}`: {f'did you mean `{near}`? ' if near else ''}{there}")
 
 
 class PublicCall:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from netdsl.base.errors import ArgumentError
+from netdsl.base.asking import unknown_word
 from netdsl.conventions.names import HOMES
 from netdsl.conventions.rule import Convention
-
-LONGEST = 40
-"""Letters of a word that a message shows."""
 
 
 def convention(name: str) -> Convention:
     """The convention of that name. Raises `ArgumentError` where there is none."""
     if name not in HOMES:
-        raise ArgumentError("convention", f"no convention is called {name[:LONGEST]}: {', '.join(HOMES)}")
+        raise unknown_word("convention", name, HOMES)
     module, _, attribute = HOMES[name].partition(".")
     found = getattr(import_module(f"netdsl.conventions.{module}"), attribute)
     assert isinstance(found, Convention)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netdsl.analysis.report import Report
+from netdsl.base.asking import unknown_word
 from netdsl.base.errors import ArgumentError
 from netdsl.drawing.picture import Diagram
 from netdsl.graph import Net
@@ -10,8 +11,6 @@ from netdsl.graph import Net
 __all__ = ["STYLES", "Diagram", "draw"]
 
 STYLES = ("layers", "u")
-LONGEST = 40
-"""Letters of a word that a message shows."""
 
 
 def draw(
@@ -38,7 +37,7 @@ def draw(
     from netdsl.drawing.unrolled import unrolled
 
     if style not in STYLES:
-        raise ArgumentError("style", f"no style is called {style[:LONGEST]}: {', '.join(STYLES)}")
+        raise unknown_word("style", style, STYLES)
     for name, number in (("depth", depth), ("unroll", unroll)):
         if number is not None and number < 1:
             raise ArgumentError(name, f"`{name}` is 1 or more, not {number}")

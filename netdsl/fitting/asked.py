@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from netdsl.base.asking import unknown_word
 from netdsl.base.errors import RunError
-from netdsl.base.slips import nearest
 from netdsl.fitting.cards import CARDS, CardSheet
 from netdsl.fitting.fit import StepAsked
 from netdsl.fitting.naming import cards_with, find_cards, memory_alone
@@ -46,7 +46,7 @@ def asked(
     return StepAsked(
         batch=batch if batch is not None else own.get("batch", 1),
         training=training,
-        precision=_one_of(own.get("precision", "no") if precision is None else precision, PRECISIONS, "precision"),
+        precision=_precision(own.get("precision", "no") if precision is None else precision),
         optimizer=chosen,
         card=None if device is None else read_card(device),
         accumulate=own.get("accumulate", 1),
@@ -55,17 +55,18 @@ def asked(
     )
 
 
-def _unknown(word: str, known: tuple[str, ...], what: str) -> RunError:
-    if not word.strip():
-        return RunError(f"the {what} has no name: there are {', '.join(known)}")
-    near = nearest(word, known)
-    hint = f"did you mean `{near}`? " if near else ""
-    return RunError(f"no {what} is called `{word[:LONGEST]}`: {hint}there are {', '.join(known)}")
+def _precision(word: str) -> str:
+    if word in PRECISIONS:
+        return word
+    from netdsl.text.foreign import training  # late: right words need none
+
+    meant = next((own for own, words in training.PRECISIONS.items() if word.strip().lower() in words.split()), None)
+    raise unknown_word("precision", word, PRECISIONS, meant)
 
 
 def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
     if word not in known:
-        raise _unknown(word, known, what)
+        raise unknown_word(what, word, known)
     return word
 
 
@@ -94,7 +95,7 @@ def _no_card(name: str) -> RunError:
     if near:
         names = " or ".join(f"`{card.name}`" for card in near)
         return RunError(f"{said}: did you mean {names}? Of any other, say how much memory it has: {ANY_MEMORY}")
-    known = _unknown(name, tuple(c.name for c in CARDS), "device")
+    known = unknown_word("device", name, tuple(c.name for c in CARDS))
     return RunError(f"{known}; of any other, say how much memory it has: {ANY_MEMORY}")
 
 

@@ -61,7 +61,9 @@ def render(
         from netdsl.reports.data import as_csv, as_json
 
         return as_json(report) if format == "json" else as_csv(report)
-    raise ValueError(f"no format is called {format}: {', '.join(FORMATS)}")
+    from netdsl.base.asking import unknown_word
+
+    raise unknown_word("format", format, FORMATS)
 
 
 def terminal_width() -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from netdsl.analysis.columns import Form, in_rows, in_totals
 from netdsl.analysis.quantities import byte_size, grouped, quantity
+from netdsl.base.asking import unknown_word
 from netdsl.base.terminal import printable
 from netdsl.comparison.difference import NetDifference, RowDifference, RowSide
 from netdsl.reports.data import as_json
@@ -36,7 +37,7 @@ def render(found: NetDifference, format: str = "table", *, width: int = 100, col
         return "\n".join(_markdown(found)) + "\n"
     if format == "table":
         return "\n".join(line.rstrip() for line in _table(found, width, color)) + "\n"
-    raise ValueError(f"no format is called {format}: {', '.join(FORMATS)}")
+    raise unknown_word("format", format, FORMATS)
 
 
 # ---------------------------------------------------------------- for the terminal

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from netdsl.analysis.columns import Form, in_totals
 from netdsl.analysis.quantities import byte_size, grouped, quantity
 from netdsl.analysis.settings import value_text
+from netdsl.base.asking import unknown_word
 from netdsl.base.terminal import escaped, printable
 from netdsl.reports.data import document, laid_out
 from netdsl.reports.markdown import escape, prose
@@ -44,7 +45,7 @@ def render(found: Sweep, format: str = "table", *, width: int = 100) -> str:
     if format == "table":
         return "\n".join(line.rstrip() for line in _table(found, width)) + "\n"
     if format not in forms:
-        raise ValueError(f"no format is called {format}: {', '.join(FORMATS)}")
+        raise unknown_word("format", format, FORMATS)
     return "\n".join(forms[format](found)) + "\n"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.analysis.columns import in_totals
 from netdsl.analysis.quantities import grouped
+from netdsl.base.asking import unknown_word
 from netdsl.base.terminal import escaped, printable
 from netdsl.reports.data import laid_out, plain
 from netdsl.reports.table import LAYER_LEAST, break_layer, wrap
@@ -26,7 +27,7 @@ def render(found: Versus, format: str = "table", *, width: int = 100) -> str:
     if format == "json":
         return escaped(laid_out(plain(found))) + "\n"
     if format != "table":
-        raise ValueError(f"no format is called {format}: {', '.join(FORMATS)}")
+        raise unknown_word("format", format, FORMATS)
     return "".join(f"{printable(line).rstrip()}\n" for line in _lines(found, width))
 
 

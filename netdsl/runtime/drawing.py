@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import RunError
+from netdsl.base.errors import ArgumentError, RunError
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims import at
 from netdsl.dims.tensors import Value
@@ -94,7 +94,9 @@ def require_free(net: Net, sizes: Mapping[str, int]) -> None:
         raise RunError(f"{net.name} draws nothing: noise at inference is asked for by `noise(normal, always=true)`")
     missing = [s for s in net.symbols if s not in sizes]
     if missing:
-        raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
+        raise ArgumentError(
+            "sizes", f"`sizes` gives {missing[0]} no number: {','.join(f'{s}=64' for s in missing)} would"
+        )
 
 
 def needs_sample(net: Net) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import RunError
+from netdsl.base.errors import ArgumentError
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
@@ -78,7 +78,9 @@ def parity(
     known = {**net.defaults, **(sizes or {})}
     missing = [s for s in net.symbols if s not in known]
     if missing:
-        raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
+        raise ArgumentError(
+            "sizes", f"`sizes` gives {missing[0]} no number: {','.join(f'{s}=64' for s in missing)} would"
+        )
     module = torch_module(net, seed, weights=weights).eval()
     session = open_net(net, {k: v.numpy() for k, v in module.state_dict().items()}, "cpu")
     ours: dict[str, Array] = {}

@@ -20,6 +20,7 @@ MOST_POINTS = 1000
 DIGITS = 18
 RANGE = re.compile(r"(\d+)(?:\.\.(\d+)(?::([x×*]?)(\d+))?)?")
 HELP = "write H=160..640:32, H=W=160..640:32 for sizes that are the same, or batch=1..64:x2 for doublings"
+NO_RANGE = f"there is no range: {HELP}"
 
 
 class SweepError(RunError):
@@ -80,7 +81,7 @@ def read_axes(text: str) -> tuple[SizeRange, ...]:
     if twice is not None:
         raise SweepError(f"`{twice}` has two ranges")
     if not axes:
-        raise SweepError(f"there is no range: {HELP}")
+        raise SweepError(NO_RANGE)
     check_points(axes)
     return axes
 
@@ -126,6 +127,8 @@ def sweep(
     Raises `NetError` for a symbol that the net has not and where it takes none of these sizes, `SweepError` for a text
     that is no range.
     """
+    if not axes:
+        raise SweepError(NO_RANGE)
     found = Sweep(net, read_axes(axes) if isinstance(axes, str) else tuple(axes), [])
     found.points.extend(points(found, sizes or {}, batch))
     return found

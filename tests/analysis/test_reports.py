@@ -386,7 +386,7 @@ def test_every_format_is_the_same_bytes_again(unet: Report) -> None:
     again = report_of(UNET, sizes={"H": 256, "W": 256})
     for format in FORMATS:
         assert render(unet, format, width=90) == render(again, format, width=90)
-    with pytest.raises(ValueError, match="no format is called yaml"):
+    with pytest.raises(ValueError, match="no format is called `yaml`"):
         render(unet, "yaml")
 
 

@@ -113,7 +113,7 @@ def test_counts_are_of_the_whole_batch() -> None:
     assert four == 4 * one
     with pytest.raises(ValueError, match="counts one sample"):
         netdsl.counted(net, "ptflops-aten", batch=2)
-    with pytest.raises(ValueError, match="no convention is called thap: slides, torch"):
+    with pytest.raises(ValueError, match="no convention is called `thap`: did you mean `thop`"):
         netdsl.counted(net, "thap")
 
 

@@ -263,7 +263,9 @@ def test_what_a_net_is_not(file: str, name: str, options: dict[str, Any], says: 
 
 @pytest.mark.parametrize("options", [{"style": "v"}, {"depth": 0}, {"unroll": 0}])
 def test_what_no_picture_has(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"no style is called v: layers, u|`(depth|unroll)` is 1 or more, not 0"):
+    with pytest.raises(
+        ValueError, match=r"no style is called `v`: there are layers, u|`(depth|unroll)` is 1 or more, not 0"
+    ):
         drawn("CharRNN", "char_rnn", **options)
 
 

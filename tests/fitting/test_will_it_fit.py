@@ -296,3 +296,10 @@ def test_nothing_heavy_is_imported() -> None:
 def test_every_operation_has_a_rule() -> None:
     found = {op for op in REGISTRY.values() if not issubclass(op, Measure | Constant | FreeParam)}
     assert {op.name for op in found - set(RULES)} == set()
+
+
+@pytest.mark.parametrize(("word", "own"), [("bfloat16", "bf16"), ("half", "fp16"), ("fp32", "no")])
+def test_precisions_as_other_programs_call_them(word: str, own: str) -> None:
+    net = netdsl.load_text("net A {\n  input x [4]\n  linear(2)\n}\n")
+    with pytest.raises(netdsl.ArgumentError, match=f"no precision is called `{word}`: did you mean `{own}`"):
+        netdsl.fit(net, precision=word)

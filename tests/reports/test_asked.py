@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
     "setting": (NetError, "argument classes:1:1", lambda: netdsl.load_text(TEXT, classes="[")),
     "other setting": (NetError, "argument:1:1", lambda: netdsl.load_text(TEXT, clases=3)),
     "object": (ArgumentError, "the setting `classes`", lambda: netdsl.load_text(TEXT, classes=object())),
-    "no format": (ValueError, "no format is called pdf", lambda: netdsl.report(NET, format="pdf")),
+    "no format": (ValueError, "no format is called `pdf`", lambda: netdsl.report(NET, format="pdf")),
     "both": (ValueError, "leave one of them out", lambda: netdsl.report(NET, backward=True, conventions=["thop"])),
     "word": (ArgumentError, r'conventions=\["thop"\]', lambda: netdsl.report(NET, conventions="thop")),
     "row": (ArgumentError, r'checkpoint=\["a1"\]', lambda: netdsl.fit(NET, checkpoint="a1")),

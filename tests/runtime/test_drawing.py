@@ -160,7 +160,7 @@ def test_open_sizes_are_given_numbers(run: Path) -> None:
 
 
 REFUSED = {
-    "Open": "give T a number: --size T=64",
+    "Open": "`sizes` gives T no number: T=64 would",
     "Read": "Read needs a sample: its input start: [3] is read by `add`",
     "Still": "Still draws nothing: noise at inference is asked for by `noise(normal, always=true)`",
     "Strange": "has no weight `maed.linear1.weight`, which Strange needs: did you mean `made.linear1.weight`?",

@@ -7,6 +7,7 @@ import json
 import re
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_formats_hold_the_same() -> None:
         assert point.totals is not None
         assert f"{point.totals.macs:,}" in table
         assert f"| {point.totals.macs:,} |" in markdown
-    with pytest.raises(ValueError, match="no format is called html"):
+    with pytest.raises(ValueError, match="no format is called `html`"):
         render(found, "html")
 
 
@@ -182,3 +183,9 @@ def test_a_setting_is_no_size_and_says_how_it_varies() -> None:
         (found,) = caught.value.diagnostics
         assert found.message == "`UNet` has no size called `width`"
         assert found.help == "`width` is a setting, which `--set width=…` varies, one number a run; it has H, W"
+
+
+@pytest.mark.parametrize("axes", [[], "", " , "])
+def test_what_goes_through_no_sizes_is_refused(axes: Any) -> None:
+    with pytest.raises(netdsl.RunError, match=r"write H=160\.\.640:32"):
+        netdsl.sweep(UNET, axes)
