@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from _collections_abc import dict_items, dict_keys, dict_values
@@ -22,10 +22,13 @@ class Registry(dict[str, T]):
     def __init__(self, package: str) -> None:
         self.package = package
         self.homes: dict[str, str] = {}
+        self.read = False
+        """Whether all modules are."""
 
     def found_in(self, words: Mapping[str, str]) -> None:
         """Tell where words are found: the words of each module in one text."""
         self.homes |= {word: module for module, text in words.items() for word in text.split()}
+        self.read = False
 
     def add(self, word: str, declared: T) -> None:
         """Keep a class by a word: at once what the package's own table says of its module is held to it."""
@@ -53,21 +56,23 @@ class Registry(dict[str, T]):
             return default
 
     def __iter__(self) -> Iterator[str]:
-        return dict.__iter__(self._whole())
+        return iter(self._whole())
 
     def __len__(self) -> int:
-        return dict.__len__(self._whole())
+        return len(self._whole())
 
     def keys(self) -> dict_keys[str, T]:
-        return dict.keys(self._whole())
+        return self._whole().keys()
 
     def values(self) -> dict_values[str, T]:
-        return dict.values(self._whole())
+        return self._whole().values()
 
     def items(self) -> dict_items[str, T]:
-        return dict.items(self._whole())
+        return self._whole().items()
 
-    def _whole(self) -> Self:
-        for home in dict.fromkeys(self.homes.values()):
+    def _whole(self) -> dict[str, T]:
+        """All words in the order of the tables, whichever modules were read first, and behind them those of others."""
+        for home in () if self.read else dict.fromkeys(self.homes.values()):
             import_module(f"{self.package}.{home}")
-        return self
+        self.read = True
+        return {word: dict.__getitem__(self, word) for word in (*self.homes, *dict.__iter__(self))}

@@ -20,6 +20,7 @@ def test_each_word_is_declared_where_the_table_says(registry: Registry[type]) ->
     declared = {word: kind.__module__ for word, kind in registry.items()}
     said = {word: f"{registry.package}.{home}" for word, home in registry.homes.items()}
     assert said.items() <= declared.items()
+    assert [*registry][: len(said)] == [*said]  # messages list words in this order
     strays = {word: home for word, home in declared.items() if home.startswith(registry.package) and word not in said}
     assert all(".backward." in home for home in strays.values()), strays
 

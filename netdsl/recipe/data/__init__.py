@@ -6,12 +6,15 @@ __all__ = ["DATA", "Data", "OpenData"]
 
 DATA.found_in(
     {
-        "captions": "captions shape_captions",
-        "frames": "frames",
-        "generated": "shape_classes roads blobs",
-        "hub": "hub",
         "images": "digits mnist cifar10 imagefolder",
+        "generated": "shape_classes roads blobs",
         "masks": "masks",
+        "tables": "table arrays",
+        "tokens": "labelled_text pairs sentiments numerals",
+        "captions": "captions shape_captions",
+        "videos": "moving_shapes",
+        "frames": "frames",
+        "hub": "hub",
         "multilabel": "multilabel",
         "objects": "moving_object",
         "points": "curve points",
@@ -19,9 +22,6 @@ DATA.found_in(
         "segmentation": "voc coco_stuff ade20k cityscapes camvid kitti mapillary bdd100k idd idd_lite davis deepglobe "
         "spacenet synthia",
         "shapes": "shapes shape_patches",
-        "tables": "table arrays",
         "text": "text",
-        "tokens": "labelled_text pairs sentiments numerals",
-        "videos": "moving_shapes",
     }
 )
