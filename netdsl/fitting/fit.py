@@ -172,14 +172,14 @@ def _ways_out(net: Net, at: Mapping[str, int], asked: StepAsked, found: MemoryFi
     again = found.checkpoint.blocks if found.checkpoint else ()
     halves = asked.card.rates or ("fp16",)
     half = next((word for word in ("bf16", "fp16") if word in halves and asked.precision == "no"), None)
-    most = () if again or not asked.training else _keeping_most(found, report)
-    tries = [(half, again), (None, most), (half, most)]
+    most = _keeping_most(found, report, again) if asked.training else ()
+    tries = [(half, again), (None, (*again, *most)), (half, (*again, *most))]
     for number, (precision, blocks) in enumerate(tries):
         if (number != 1 and precision is None) or (number and not most):
             continue
         model, _ = simulated(net, at, asked._replace(precision=precision or asked.precision), blocks)
         words = [f"--precision {precision}"] if precision else []
-        words += [f"--checkpoint {','.join(most)}"] if number else []
+        words += [f"--checkpoint {','.join((*again, *most))}"] if number else []
         yield _way_out(" ".join(words), model.ledger, asked.batch, asked.card.memory - RESERVE)
 
 
@@ -188,9 +188,11 @@ def _way_out(options: str, ledger: MemoryLedger, batch: int, room: int) -> WayOu
     return WayOut(options=options, peak_bytes=peak, fits=peak <= room, largest_batch=ledger.largest_batch(room))
 
 
-def _keeping_most(found: MemoryFit, report: Report) -> tuple[str, ...]:
-    """The outermost blocks that keep most for the backward pass."""
-    outer = [own for own, row in zip(found.rows, report.rows, strict=True) if row.kind == "block" and row.depth == 0]
+def _keeping_most(found: MemoryFit, report: Report, again: Collection[str]) -> tuple[str, ...]:
+    """The outermost blocks that keep most for the backward pass, without those that run `again` in whole or in part."""
+    pairs = [(own, row) for own, row in zip(found.rows, report.rows, strict=True) if row.kind == "block"]
+    begun = {path.partition(".")[0] for path in again}
+    outer = [own for own, row in pairs if row.depth == 0 and own.path not in begun]
     most = sorted(outer, key=lambda own: -own.kept_bytes)[:MOST_BLOCKS]
     return tuple(own.path for own in most if own.kept_bytes)
 

@@ -103,7 +103,7 @@ def _summary(found: NetDifference) -> str:
         return "the graphs are equal"
     counts = [(n, s) for s in (*MARKS, "affected") if (n := found.counted(s))]
     words = [f"{quantity(n, 'row')} {s}" for n, s in counts if s != "affected"]
-    behind = [f"{quantity(n, 'unchanged row')} with other shapes or costs" for n, s in counts if s == "affected"]
+    behind = [f"{quantity(n, 'unchanged row')} with other shapes or numbers" for n, s in counts if s == "affected"]
     return ", ".join([*words, *behind, *found.ports]) or "rows are the same, and arrows lead elsewhere"
 
 

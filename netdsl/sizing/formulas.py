@@ -60,7 +60,8 @@ class Formulas:
         other = next((s for s, c in self.at.items() if given[s] % c.modulus != c.remainder), None)
         if other is not None:
             one = self.at[other]
-            message = f"these formulas are for {other} = {one.modulus}k + {one.remainder}, not {given[other]}"
+            rest = f" + {one.remainder}" if one.remainder else ""
+            message = f"these formulas are for {other} = {one.modulus}k{rest}, not {given[other]}"
             raise ArgumentError("sizes", f"{message}: netdsl.formulas(net, sizes=…) gives those of other sizes")
         return int(self.totals[column].at({**given, self.batch: batch}))
 

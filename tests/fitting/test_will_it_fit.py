@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -303,3 +304,13 @@ def test_precisions_as_other_programs_call_them(word: str, own: str) -> None:
     net = netdsl.load_text("net A {\n  input x [4]\n  linear(2)\n}\n")
     with pytest.raises(netdsl.ArgumentError, match=f"no precision is called `{word}`: did you mean `{own}`"):
         netdsl.fit(net, precision=word)
+
+
+def test_ways_out_add_to_what_runs_again_already() -> None:
+    net = netdsl.load(Path(__file__).parents[2] / "specs/unet.net", net="UNetSame")
+    asked_for = {"batch": 48, "device": "RTX 3090"}
+    way = netdsl.fit(net, checkpoint=["u1"], **asked_for).device.ways_out[-1]
+    found = re.fullmatch(r"--precision (\w+) --checkpoint (u1,.*)", way.options)
+    assert found is not None
+    taken = netdsl.fit(net, precision=found[1], checkpoint=found[2].split(","), **asked_for)
+    assert (taken.peak_bytes, taken.device.fits) == (way.peak_bytes, way.fits)
