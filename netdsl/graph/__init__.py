@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.asking import public
 from netdsl.base.record import anew, changed, entity, record
 from netdsl.dims import Domain, Extent
 from netdsl.dims.tensors import TensorType, Value, Weight
@@ -397,6 +398,7 @@ class Net(Graph):
         """The symbols of its inputs, in order of appearance."""
         return self.domain.symbols
 
+    @public()
     def by(self, name: str) -> Net:
         """The net with the recipe of a name in force; itself where it is already. Raises `NetError` without one."""
         if (self.recipe is not None and self.recipe.name == name) or not (name or self.sections):

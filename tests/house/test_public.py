@@ -162,3 +162,22 @@ def test_a_strict_check_is_that_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(NetError) as raised:
         netdsl.check(tmp_path)
     assert raised.value.diagnostics[0].help == f"name the text itself, such as {tmp_path / 'wide.net'}"
+
+
+def test_methods_of_what_is_given_back_are_held_to_their_signatures() -> None:
+    """Those that whoever calls a public function goes on with."""
+    net = netdsl.load(Path(netdsl.__file__).parents[1] / "specs/unet.net")
+    made = (netdsl.analyze, netdsl.draw, netdsl.formulas, netdsl.fit)
+    given = (net, netdsl.sweep(net, "batch=1..2"), *(make(net) for make in made))
+    methods = [
+        getattr(type(each), name)
+        for each in given
+        for name, method in inspect.getmembers(type(each), inspect.isfunction)
+        if not name.startswith("_") and len(inspect.signature(method).parameters) > 1
+    ]
+    open_ = {m.__qualname__ for m in methods if not hasattr(m, "__wrapped__")}
+    assert open_ == {"Graph.walk"}  # a word of passes and targets
+    with pytest.raises(netdsl.ArgumentError, match="`name` takes a text, not 3"):
+        net.by(3)  # type: ignore[arg-type]
+    with pytest.raises(netdsl.ArgumentError, match="`styled` takes True or False, not 3"):
+        netdsl.draw(net).svg(styled=3)  # type: ignore[arg-type]
