@@ -44,11 +44,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cuda", action="store_true", help="run the ONNX graphs of the tests on CUDA, without TF32")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    thin_out(items)
     if config.getoption("--cuda"):
         for item in items:
             if item.get_closest_marker("in_order"):
                 item.add_marker(pytest.mark.skip(reason="CUDA settles it otherwise"))
+
+
+def thin_out(items: list[pytest.Item]) -> None:
+    """Of a family that is `sampled(n)` every n-th case stays in the quick suite; all others are slow."""
+    places: dict[str, int] = {}
+    for item in items:
+        sampled = item.get_closest_marker("sampled")
+        if sampled is None or item.get_closest_marker("slow"):
+            continue
+        family = item.nodeid.partition("[")[0]
+        place = places[family] = places.get(family, -1) + 1
+        if place % sampled.args[0]:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -158,6 +158,7 @@ def test_lines_of_a_layer_on_a_sequence(layer: str) -> None:
         check_row(row, report)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("path", "name"), first_nets_at_once())
 def test_lines_of_every_net_of_the_specs(path: Path, name: str) -> None:
     report = netdsl.analyze(load_file(path).net(name), explained=True)

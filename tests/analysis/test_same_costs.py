@@ -89,6 +89,7 @@ BY_BLOCKS = {"UNetResNet34"}
 laid side by side, `2 * (H // 32)` over `(H + 16) // 32` is no factor of an enlargement."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("path", "name"), first_nets_at_once())
 def test_inlining_changes_no_total(path: Path, name: str) -> None:
     net = load_file(path).net(name)
@@ -125,6 +126,7 @@ def test_a_narrowed_graph_is_a_graph(text: str) -> None:
     assert not any(n.name == "unread" for _, n in kept.walk())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_an_identity_costs_nothing(path: Path, tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -154,6 +156,7 @@ def stated(op: Op, fact: str) -> Extent | None:
         return None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_numbers_put_in_before_are_numbers_put_in_after(path: Path) -> None:
     for net in map(load_file(path).net, load_file(path).names):

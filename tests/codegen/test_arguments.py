@@ -598,6 +598,7 @@ KEPT = {
 """Texts with the settings that stay arguments of the net."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("title", KEPT)
 def test_a_setting_is_an_argument_only_if_all_of_it_follows(title: str) -> None:
     text, kept = KEPT[title]
@@ -813,6 +814,7 @@ def parameterised(use: Use) -> str:
     return f"{library}net N({settings}) {{\n  input x [{shape}]\n  output y: {call}\n}}\n"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_blocks_of_the_standard_library_follow(use: Use) -> None:
     text = parameterised(use)

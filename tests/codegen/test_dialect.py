@@ -247,6 +247,7 @@ def in_pytorch(name: str) -> str:
     return code(python_source(NETS[name](), DIALECT))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in NETS])
 def test_every_word_is_the_dialect_s(name: str) -> None:
     assert code(python_source(NETS[name](), OTHER)) == exchange(in_pytorch(name))

@@ -400,11 +400,13 @@ QUICK = [*(c for c in specs() if c.title not in HEAVY), *list(pages())[::3], *(d
 WIDE = [*specs(), *library(), *pages()]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", QUICK, ids=str)
 def test_one_meaning(case: Case) -> None:
     check(case, (1, 2))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", ordered(), ids=str)
 def test_what_is_shared_counts_in_the_order_of_the_rows(case: Case) -> None:
     check(case, (2,))

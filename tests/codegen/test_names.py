@@ -167,6 +167,7 @@ def meet(place: str, words: list[str]) -> None:
         agree(made_of(PLACES[place](words[first : first + TOGETHER])))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("place", [p for p in PLACES if p != "symbol"])
 def test_names_together(place: str) -> None:
     meet(place, WORDS[:: 9 if place in LONG else 4])

@@ -158,6 +158,7 @@ def used(spec: str) -> set[str]:
     return set(own).union(*map(used, own))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.usefixtures("registered")
 @pytest.mark.parametrize("spec", sorted(p.name for p in SPECS.glob("*.net")))
 def test_a_whole_spec_is_written_or_refused_in_places_of_the_text(spec: str, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def renamed(graph: Graph, known: set[int]) -> None:
         value.name = f"in{place}"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_every_spec_is_equal_to_itself_under_other_names(spec: Path) -> None:
     """One net of each file; no two of a file are equal to each other, but where settings alone tell them apart."""

@@ -53,6 +53,7 @@ def test_a_look_at_a_long_list_is_work(look: str, said: tuple[str, ...]) -> None
     assert codes(looping(look)) == set(said)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("look", [look for look, said in WORDS.values() if said], ids=[w for w in WORDS if WORDS[w][1]])
 def test_work_that_is_refused_is_not_done(look: str) -> None:
     with counted() as calls:
@@ -134,6 +135,7 @@ INTRICATE = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("text", [*SYMBOLS.values(), *INTRICATE.values()], ids=[*SYMBOLS, *INTRICATE])
 def test_symbols_take_a_second_at_most(text: str) -> None:
     with counted() as calls:

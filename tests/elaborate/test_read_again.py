@@ -42,6 +42,7 @@ def test_no_more_texts_are_kept_than_are_of_use() -> None:
     assert len(program.TREES) <= program.TREES.most
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["resnet", "unet", "char_rnn", "translate", "gpt"])
 def test_nets_do_not_change_the_tree_that_they_are_made_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "TREES", Recent(8))

@@ -102,6 +102,7 @@ def rows_with(what: str, call: str) -> list[str]:
     return [f"{what} {call}"] + ["data digits"] * (what != "data")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("what", "name"), KINDS, ids=lambda v: v)
 def test_a_setting_of_another_program_leads_to_what_checks_or_to_words(what: str, name: str) -> None:
     first = FIRST.get(name, "")
@@ -159,6 +160,7 @@ def offered_row(what: str, row: str) -> str | None:
     return found[1] if found else None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("what", "here", "word"), NAMED, ids=lambda v: v)
 def test_a_value_of_another_program_keeps_its_numbers(what: str, here: str, word: str) -> None:
     names = [f.name for f in TABLES[what][here].settings() if f.name in NUMBERS]

@@ -127,6 +127,7 @@ def test_onnxruntime_gives_the_reference(case: Case) -> None:
                 close(got[f"y{i}"], result, f"{case}, {kind.__name__}", tolerance)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("case", LEARNING, ids=str)
 def test_gradients_are_autograds(case: Case) -> None:
     for layer in layers_of(case):

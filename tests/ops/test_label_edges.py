@@ -143,6 +143,7 @@ def by_pytorch(net: Net, fields: dict[str, Array]) -> dict[str, Array]:
     return found
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("row", rows())
 def test_labels_at_the_edges_mean_the_same(row: Row) -> None:
     net = row.load()

@@ -126,6 +126,7 @@ def test_what_a_form_has_to_hold(rows: str) -> None:
     assert model(read_back(net)) == model(net)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("path", "name"), first_nets_at_once())
 def test_a_graph_that_is_read_back_counts_as_before(path: Path, name: str) -> None:
     net = load_file(path).net(name)

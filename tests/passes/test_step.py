@@ -501,6 +501,7 @@ DEEP = {
 """What takes seconds to open."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in DEEP else n for n in QUICK])
 def test_ten_steps_as_in_pytorch(name: str) -> None:
     assert_alike(name, QUICK[name])

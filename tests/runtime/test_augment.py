@@ -389,6 +389,7 @@ def test_sizes_behind_stages() -> None:
 # ---------------------------------------------------------------- runs
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 @pytest.mark.parametrize("text", [SEGMENTS, DIGITS], ids=["masks", "classes"])
 def test_a_run_goes_on_in_the_middle_of_an_epoch(text: str, engine: str, tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_a_run_goes_on_with_either_engine(tmp_path: Path, first: str, recipe: di
             np.testing.assert_allclose(value, right[name], rtol=0, atol=atol, err_msg=name)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("after", [1, 20, 33])
 def test_resume_is_bit_for_bit(tmp_path: Path, after: int) -> None:
     """Stopped at any step, dropout, momentum and accumulation included."""

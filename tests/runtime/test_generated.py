@@ -342,6 +342,7 @@ train N {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", RECIPES)
 def test_nets_learn_them_with_either_engine(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, good = RECIPES[name]

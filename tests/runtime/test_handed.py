@@ -74,6 +74,7 @@ WAYS: dict[str, Any] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_every_way_to_hand_samples_over_trains_the_same(tmp_path: Path, way: str, engine: str) -> None:

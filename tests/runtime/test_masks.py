@@ -356,6 +356,7 @@ def coloured(folder: Path, count: int = 20) -> None:
         Image.fromarray(numbers.astype(np.uint8)).save(folder / "m" / f"{i:02}.png")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_both_engines_learn_and_resume_bit_for_bit(tmp_path: Path, engine: str) -> None:
     coloured(tmp_path)

@@ -58,6 +58,7 @@ def test_both_engines_tell_the_same_of_a_split(tmp_path: Path) -> None:
     assert run.best["epoch"] == lowest["epoch"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_what_is_kept_of_every_position_survives_a_kill(engine: str, tmp_path: Path) -> None:
     whole = train(net_of(), tmp_path / "whole", quiet=True, device="cpu", engine=engine)

@@ -138,6 +138,7 @@ def two_digits(folder: Path) -> str:
     return str(folder / "two.csv")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_which_digits_are_there_is_learned(tmp_path: Path, engine: str) -> None:
     """Two of scikit-learn's digits in a picture: F1 over classes above 0.75 after five epochs (0.94 after eight of more)."""

@@ -72,6 +72,7 @@ def test_the_masks_are_those_of_coins() -> None:
     assert 0.3 < mask.mean() < 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "epochs", "least"), [("onnx", 6, 0.9), pytest.param("torch", 20, 0.95, marks=pytest.mark.slow)]
 )

@@ -300,6 +300,7 @@ def test_what_is_no_number_is_never_the_best(tmp_path: Path, engine: str) -> Non
 # ---------------------------------------------------------------- going on otherwise
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("optimizer", [
     "sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)", "adam", "adamw", "rmsprop", "rmsprop(momentum=0.5, centered=true)",
     "adagrad",

@@ -73,6 +73,7 @@ def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 @pytest.mark.parametrize("after", [4, 9, 17])
 def test_a_killed_run_goes_on_bit_for_bit(
@@ -130,6 +131,7 @@ GOING_ON = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("first", "text", "recipe"), GOING_ON)
 def test_a_run_goes_on_with_the_other_engine(tmp_path: Path, first: str, text: str, recipe: dict[str, str]) -> None:
     """From a checkpoint within the frozen epochs: the same losses and weights, averages and memory."""

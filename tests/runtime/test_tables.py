@@ -285,6 +285,7 @@ SCORES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", SCORES)
 def test_real_tables_are_learned(tmp_path: Path, name: str, engine: str) -> None:

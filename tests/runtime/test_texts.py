@@ -364,6 +364,7 @@ def feeling(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {engine: folder / engine for engine in ENGINES}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_sentiment_is_learned(feeling: dict[str, Path], engine: str) -> None:
     assert SCORED[engine](feeling[engine])["metrics"]["accuracy"] > 0.95
@@ -470,6 +471,7 @@ def speller(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_digits_are_translated(speller: Path) -> None:
     assert evaluate_run(speller)["metrics"]["accuracy"] > 0.97
     for engine in ENGINES:
@@ -543,6 +545,7 @@ def test_the_module_of_a_docstring_is_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_syllables_are_romanised(tmp_path: Path) -> None:
     """Unicode's own names of Hangul syllables: letters in, what they are called out; every tenth syllable of 11,172."""
     syllables = [chr(code) for code in range(0xAC00, 0xD7A4, 9)]

@@ -176,6 +176,7 @@ def test_predict_reads_files(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- stopping and going on
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("after", [1, 30, 53])
 def test_resume_is_bit_for_bit(tmp_path: Path, after: int) -> None:
     """Stopped at any step of any epoch, with dropout, batchnorm, momentum, accumulation and clipping."""

@@ -151,6 +151,7 @@ def test_batches_that_a_step_adds_up_are_alike_on_both_engines(batches: int) -> 
         np.testing.assert_allclose(found[1][key], value, rtol=1e-4, atol=1e-5, err_msg=key)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("more", [pytest.param("", marks=pytest.mark.slow), "accumulate 2"])
 def test_a_run_goes_on_bit_for_bit(engine: str, more: str, tmp_path: Path) -> None:
@@ -168,6 +169,7 @@ def _stop(row: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_goes_on_from_within_an_epoch(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = TEXT.replace("batch 480", "batch 240").replace("-> leaky_relu(0.2)", "-> dropout(0.3)")

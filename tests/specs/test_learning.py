@@ -78,6 +78,7 @@ STEPPED = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("engine", "taught"), STEPPED, ids=str)
 def test_ten_steps_on_one_batch_lower_the_loss(engine: str, taught: Taught) -> None:
     net = load_file(

@@ -67,6 +67,7 @@ LONG = {"clockwork", "deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "r
 """Files whose smallest recipe takes seconds to begin; of the same kind are fcn and segnet."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("file", [pytest.param(f, marks=pytest.mark.slow) if f in LONG else f for f in FILES])
 def test_a_small_one_takes_steps_here(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SPECS.parent)

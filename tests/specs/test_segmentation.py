@@ -144,6 +144,7 @@ LONG = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 @pytest.mark.parametrize(
     "case", [*LEARNS, *(pytest.param(c, marks=pytest.mark.slow) for c in LONG)], ids=lambda c: c.net

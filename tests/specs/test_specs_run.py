@@ -341,6 +341,7 @@ def no_gradients() -> Iterator[None]:
         yield
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_torch_and_onnx_compute_what_the_graph_says(case: Small) -> None:
     """Same keys, same shapes of weights and results, same numbers from both engines at every size; without noise."""
