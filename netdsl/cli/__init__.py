@@ -42,12 +42,13 @@ def carried_out(arguments: list[str]) -> int:
 def leave(code: int, owned: bool = False) -> NoReturn:
     """End this process, at once where it is `owned`: taking down what a report made is a tenth of its time.
 
-    With PyTorch the interpreter is taken down as ever, but in one of several processes that a launcher began: threads
-    of gloo outlive their group where a net was wrapped for it, and one that still lets go of a tensor then aborts
-    (torch 2.13).
+    A profiler or debugger has something to say at the end, so the interpreter is taken down there as ever. With PyTorch
+    it is, too, but in one of several processes that a launcher began: threads of gloo outlive their group where a net
+    was wrapped for it, and one that still lets go of a tensor then aborts (torch 2.13).
     """
     several = os.environ.get("WORLD_SIZE", "1") != "1" and "torch.distributed" in sys.modules
-    if several or (owned and "torch" not in sys.modules):
+    watched = sys.getprofile() is not None or sys.gettrace() is not None
+    if several or (owned and not watched and "torch" not in sys.modules):
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -55,6 +55,29 @@ def test_a_report_imports_only_what_it_needs(tmp_path: Path) -> None:
     assert not [*own, *(m for m in modules if m.startswith("netdsl.ops.") and m.endswith("backward"))]
 
 
+LEFT = """
+import atexit, os, sys
+from netdsl.cli import leave
+
+class Kept:
+    def __del__(self, write=os.write):
+        write(1, b"taken down")
+
+atexit.register(print, "taken leave", end=" ")
+kept = Kept()
+if len(sys.argv) > 1:
+    sys.setprofile(lambda *event: None)
+leave(3, owned=True)
+"""
+
+
+@pytest.mark.parametrize(("watching", "said"), [([], ""), (["profile"], "taken down")], ids=["alone", "profiled"])
+def test_a_command_ends_without_taking_the_interpreter_down(watching: list[str], said: str) -> None:
+    """What is to be done at exit is done, what was printed is written, and the code is kept."""
+    done = subprocess.run([sys.executable, "-c", LEFT, *watching], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (3, f"taken leave {said}".strip()), done.stderr
+
+
 def test_no_import_waits_for_a_wording() -> None:
     """Imports ask packages for names that are not there yet: a hundred times for one report."""
     asked = "import netdsl; netdsl._meant = None; import netdsl.elaborate.blocks, netdsl.cli.report"
