@@ -26,11 +26,16 @@ class Trained:
     weights: WeightSource | None = None
 
 
+SAME_NUMBERS = ("checkpoint",)
+"""Settings of a recipe that change what a run takes, and nothing of what it learns."""
+
+
 def digest(net: Net) -> str:
     """Of a net, its recipe, losses and metrics, as far as a run depends on them; what is said of them is not in it."""
     plan = plan_of(net)
     data = net.recipe.data if net.recipe is not None else None
     recipe = {**recipe_json(plan), "data": None if data is None else describe(data)}
+    recipe["settings"] = {word: value for word, value in recipe["settings"].items() if word not in SAME_NUMBERS}
     parts = [printed(net), json.dumps(recipe, sort_keys=True)]
     terms = [term for turn in plan.turns for term in turn.losses]
     parts += [printed(term.graph) for term in (*plan.losses, *terms, *plan.metrics)]

@@ -53,7 +53,7 @@ def test_what_is_said_of_lessons_is_of_lessons() -> None:
     assert set(BESIDES) <= nets
 
 
-@pytest.mark.slow
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_picture_is_of_the_net_and_recipe_as_they_are(name: str) -> None:
     """`make zoo` draws it anew where it is not."""
